@@ -1,0 +1,179 @@
+/* bitnet.h: the C interface of the BitNet core, and its only public header.
+ *
+ * Two handles. A bn_model is a GGUF file: it is pushed in as bytes arrive and never changes once it is
+ * ready. A bn_session is one conversation over a model: KV cache, positions, logits, sampler.
+ *
+ * Rules that hold for every call:
+ *  - A function that can fail returns a bn_status. What was wrong, with the offending numbers and what to do,
+ *    is one UTF-8 sentence: bn_model_error() or bn_session_error(), valid until the next call on that handle.
+ *  - Pointers handed out point into the core's memory and stay valid as long as each comment says.
+ *  - Whoever calls *_new must call *_free. A model must outlive its sessions.
+ *  - A handle is used by one thread at a time; different handles need no locking.
+ *  - Token ids are int32, sizes are bytes where the name says so, text is UTF-8 with a length (no NUL needed).
+ *  - After loading, nothing here allocates: not prefill, decode, sample, tokenize's scoring apart.
+ */
+#ifndef BITNET_H
+#define BITNET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#define BN_NOEXCEPT noexcept
+#else
+#define BN_NOEXCEPT
+#endif
+
+#define BN_API __attribute__((visibility("default"), used))
+
+/* Grows by one whenever a signature below changes; a caller checks it once after opening the library. */
+#define BN_ABI_VERSION 1
+
+typedef int32_t bn_status;
+enum {
+  BN_OK = 0,
+  BN_BAD_ARGUMENT = 1,     /* the caller's mistake: null handle, id outside the vocabulary, unknown kernel */
+  BN_BAD_FILE = 2,         /* not GGUF, truncated, damaged or contradictory */
+  BN_UNSUPPORTED = 3,      /* well formed, but an architecture or tensor type this core does not run */
+  BN_OUT_OF_MEMORY = 4,    /* the sentence says how many bytes are missing */
+  BN_CONTEXT_FULL = 5,     /* fewer positions left than tokens given; nothing has changed */
+  BN_NOT_READY = 6,        /* wrong moment: the model is not loaded yet, or there are no logits yet */
+  BN_BAD_NUMBERS = 7,      /* NaN or infinity came out of the model */
+  BN_BUFFER_TOO_SMALL = 8, /* the needed size has been written; call again */
+  BN_EXCHANGE_FAILED = 9   /* the exchange callback reported an error */
+};
+
+/* What the library is. Static strings. */
+BN_API uint32_t bn_abi_version(void) BN_NOEXCEPT;
+BN_API const char* bn_version(void) BN_NOEXCEPT;
+BN_API const char* bn_status_name(bn_status status) BN_NOEXCEPT; /* "BN_BAD_FILE", or "BN_UNKNOWN" */
+
+/* Kernel sets that this build has and this machine can run, best first; NULL at and past the end.
+ * "scalar" is always there: it is the definition that the others equal bit for bit. */
+BN_API const char* bn_kernel_name(size_t index) BN_NOEXCEPT;
+
+/* Compare every kernel of the named set with its scalar twin on n_rounds seeded random inputs and on the
+ * worst cases; *n_mismatches counts results that differ in any bit. */
+BN_API bn_status bn_kernel_check(const char* kernel, uint64_t seed, size_t n_rounds,
+                                 size_t* n_mismatches) BN_NOEXCEPT;
+
+/* Levels of the log: 0 error, 1 warning, 2 info, 3 debug. The message is valid during the call. */
+typedef void (*bn_log_fn)(void* user, int32_t level, const char* message);
+
+/* All-gather between ranks. data holds n_rows rows of row_bytes each; this rank has filled the bytes
+ * [begin, end) of every row. On return all bytes of every row must be there. 0 means done. */
+typedef int32_t (*bn_exchange_fn)(void* user, void* data, size_t n_rows, size_t row_bytes, size_t begin,
+                                  size_t end);
+
+typedef struct bn_model bn_model;
+typedef struct bn_session bn_session;
+
+/* ---- Loading: bytes in file order, in chunks of any size --------------------------------------------------- */
+
+/* file_bytes: size of the whole file, 0 if unknown. kernel: a name from bn_kernel_name, NULL for the best.
+ * memory_limit_bytes: refuse weights plus sessions above this, 0 for no limit.
+ * rank of n_ranks: which rows of every matrix this copy holds; exchange may be NULL when n_ranks is 1.
+ * log may be NULL. *model is NULL after a failure (BN_BAD_ARGUMENT, BN_OUT_OF_MEMORY). */
+BN_API bn_status bn_model_new(uint64_t file_bytes, const char* kernel, uint64_t memory_limit_bytes,
+                              uint32_t rank, uint32_t n_ranks, bn_exchange_fn exchange, void* exchange_user,
+                              bn_log_fn log, void* log_user, bn_model** model) BN_NOEXCEPT;
+BN_API void bn_model_free(bn_model* model) BN_NOEXCEPT; /* NULL is allowed */
+
+/* The sentence for the last failure on this model, "" if there was none. */
+BN_API const char* bn_model_error(const bn_model* model) BN_NOEXCEPT;
+
+/* Copy n_bytes of the file in. The first failure is final: every later call returns it again. */
+BN_API bn_status bn_model_push(bn_model* model, const uint8_t* bytes, size_t n_bytes) BN_NOEXCEPT;
+
+/* The same without a copy in between: write up to the returned number of bytes at *where, their final place,
+ * then commit how many were written. The window changes with every commit. 0 after a failure. */
+BN_API size_t bn_model_window(bn_model* model, uint8_t** where) BN_NOEXCEPT;
+BN_API bn_status bn_model_commit(bn_model* model, size_t n_bytes) BN_NOEXCEPT;
+
+/* No more bytes: the model is ready, or the file was truncated. */
+BN_API bn_status bn_model_finish(bn_model* model) BN_NOEXCEPT;
+
+/* 0 reading the header, 1 header known and tensors arriving, 2 ready, 3 failed. */
+BN_API int32_t bn_model_stage(const bn_model* model) BN_NOEXCEPT;
+BN_API uint64_t bn_model_position(const bn_model* model) BN_NOEXCEPT; /* bytes committed so far */
+
+/* ---- What a model is (stage 1 and later) --------------------------------------------------------------------- */
+
+/* One JSON object, valid until the model is freed; NULL in stage 0:
+ *   architecture, name, kernel, file_type, n_params, n_vocab, n_layers, n_embd, n_ff, n_heads, n_kv_heads,
+ *   head_dim, n_ctx_train, rope_base, rms_eps, activation, weights_bytes, kv_bytes_per_position, data_offset,
+ *   tokenizer {model, pre, bos, eos, eot, pad, add_bos, add_eos, end_ids[]}, chat_template (or null),
+ *   warnings [sentence], metadata [{key, type, value} or {key, type, count}],
+ *   tensors [{name, type, shape[] (ne[0] first), offset, n_bytes}]. */
+BN_API const char* bn_model_info(const bn_model* model) BN_NOEXCEPT;
+
+/* ---- Tokenizer (stage 1 and later) ------------------------------------------------------------------------- */
+
+enum {
+  BN_ADD_SPECIAL = 1,  /* add the BOS/EOS that the model asks for */
+  BN_PARSE_SPECIAL = 2 /* "<|eot_id|>" in the text is that token, not its characters */
+};
+
+/* Text to ids. *n_ids is the number of ids; BN_BUFFER_TOO_SMALL when it exceeds capacity. */
+BN_API bn_status bn_model_tokenize(bn_model* model, const char* text, size_t n_bytes, int32_t flags,
+                                   int32_t* ids, size_t capacity, size_t* n_ids) BN_NOEXCEPT;
+
+/* The bytes that a token stands for (a piece: perhaps part of a UTF-8 sequence). Control tokens give their
+ * name when special is not 0, else nothing. Writes at most capacity bytes and returns how many there are. */
+BN_API size_t bn_model_piece(const bn_model* model, int32_t id, int32_t special, uint8_t* out,
+                             size_t capacity) BN_NOEXCEPT;
+BN_API int32_t bn_model_is_end(const bn_model* model, int32_t id) BN_NOEXCEPT; /* 1: ends a generation */
+BN_API size_t bn_model_n_vocab(const bn_model* model) BN_NOEXCEPT;
+
+/* ---- Sessions (stage 2) ---------------------------------------------------------------------------------------- */
+
+/* n_ctx: positions of the KV cache, 1 to the model's n_ctx_train (0: all of them). A failure's sentence is on
+ * the model. bn_session_bytes tells the memory it takes beforehand. */
+BN_API bn_status bn_session_new(bn_model* model, size_t n_ctx, bn_session** session) BN_NOEXCEPT;
+BN_API void bn_session_free(bn_session* session) BN_NOEXCEPT; /* NULL is allowed */
+BN_API uint64_t bn_session_bytes(const bn_model* model, size_t n_ctx) BN_NOEXCEPT;
+BN_API const char* bn_session_error(const bn_session* session) BN_NOEXCEPT;
+
+BN_API size_t bn_session_capacity(const bn_session* session) BN_NOEXCEPT; /* n_ctx */
+BN_API size_t bn_session_position(const bn_session* session) BN_NOEXCEPT; /* tokens in the KV cache */
+
+/* Forget every position from n_positions on (n_positions <= position); the logits become invalid. */
+BN_API bn_status bn_session_rewind(bn_session* session, size_t n_positions) BN_NOEXCEPT;
+
+/* Run n_tokens through the model from the current position on. Logits of the last one are computed only if
+ * want_logits is not 0. Give long prompts in slices of 16 or so to stay responsive: any slicing gives the
+ * same bits. BN_CONTEXT_FULL leaves everything as it was. */
+BN_API bn_status bn_session_prefill(bn_session* session, const int32_t* tokens, size_t n_tokens,
+                                    int32_t want_logits) BN_NOEXCEPT;
+/* One step: one token in, logits out. */
+BN_API bn_status bn_session_decode(bn_session* session, int32_t token) BN_NOEXCEPT;
+
+/* float32 [n_vocab], not normalised; NULL when there are none. Valid until the next prefill, decode, rewind. */
+BN_API const float* bn_session_logits(const bn_session* session) BN_NOEXCEPT;
+
+/* ---- Sampling ---------------------------------------------------------------------------------------------------- */
+
+/* temperature 0 is greedy (ties: lowest id). top_k 0, top_p 1, min_p 0 and repeat_penalty 1 switch those off.
+ * Order: repetition penalty over the last repeat_last_n tokens, top_k, temperature, top_p, min_p, draw. */
+BN_API bn_status bn_session_set_sampling(bn_session* session, float temperature, int32_t top_k, float top_p,
+                                         float min_p, float repeat_penalty, int32_t repeat_last_n,
+                                         uint64_t seed) BN_NOEXCEPT;
+/* Choose the next token from the current logits. The model does not move: decode(token) does. */
+BN_API bn_status bn_session_sample(bn_session* session, int32_t* token) BN_NOEXCEPT;
+/* Natural logarithm of a token's probability under the current logits, before any sampling setting. */
+BN_API bn_status bn_session_logprob(bn_session* session, int32_t token, float* logprob) BN_NOEXCEPT;
+/* The k most probable tokens, best first; *n is min(k, n_vocab). */
+BN_API bn_status bn_session_top(bn_session* session, size_t k, int32_t* ids, float* logprobs,
+                                size_t* n) BN_NOEXCEPT;
+
+/* ---- Benchmark ---------------------------------------------------------------------------------------------------- */
+
+/* Run only the matrix kernels that one decoded token needs, once each, on the session's scratch memory;
+ * positions, KV cache and logits stay as they are. The caller holds the clock. */
+BN_API bn_status bn_session_run_kernels(bn_session* session) BN_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
