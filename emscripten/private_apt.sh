@@ -9,8 +9,8 @@ private_apt_open() {
     for tool in apt-get dpkg dpkg-deb; do
         command -v "$tool" >/dev/null || { echo "fetching from Debian needs $tool, which this system does not have" >&2; return 1; }
     done
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -E 'debian/?$' | grep -v security | head -1)
-    keyring=$(dpkg -L debian-archive-keyring 2>/dev/null | grep 'keyrings/debian-archive-keyring.gpg$')
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -E 'debian/?$' | grep -v security | head -1) || true
+    keyring=$(dpkg -L debian-archive-keyring 2>/dev/null | grep 'keyrings/debian-archive-keyring.gpg$') || true
     if [ -z "$mirror" ] || [ -z "$keyring" ]; then
         echo "fetching from Debian needs a Debian mirror in apt's sources and the package debian-archive-keyring;" \
             "on Debian run 'apt-get update' once" >&2
