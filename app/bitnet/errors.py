@@ -1,0 +1,99 @@
+"""Everything that can go wrong, as one tree.
+
+BitNetError
+├── BadArgument         the caller's mistake: an id outside the vocabulary, an unknown kernel, an unknown model name
+├── BadFile             not GGUF, truncated, damaged or contradictory
+├── Unsupported         well formed, but an architecture or tensor type that this core does not run
+├── OutOfMemory         the model or its KV cache does not fit
+├── ContextFull         more tokens than positions are left; nothing has changed
+├── NotReady            the wrong moment: no model yet, no logits yet, or already closed
+├── BadNumbers          NaN or infinity came out of the model
+├── BufferTooSmall      the core's size protocol was not followed
+├── ExchangeFailed      a rank could not reach the others
+├── TemplateError       the chat template of the model refused the messages
+├── NoCore              the compiled core is missing, or is of another version
+└── FetchError          bytes could not be had
+    ├── NotFound        nothing is at that address or path
+    ├── Refused         the server answered, but with an error
+    ├── Unreachable     no answer at all
+    └── ConnectionBroken  the bytes ended too early
+
+Every message is one sentence that holds the value that was wrong and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class BitNetError(Exception):
+    """Base of all errors of this package; ``str(error)`` is a sentence for people."""
+
+
+class BadArgument(BitNetError, ValueError):
+    """The caller's mistake."""
+
+
+class BadFile(BitNetError):
+    """Not a GGUF file, or a truncated, damaged or contradictory one."""
+
+
+class Unsupported(BitNetError):
+    """Well formed, but nothing this core can run."""
+
+
+class OutOfMemory(BitNetError, MemoryError):
+    """The model or its KV cache does not fit; the sentence says how many bytes are missing."""
+
+
+class ContextFull(BitNetError):
+    """More tokens were given than positions are left; nothing has changed."""
+
+
+class NotReady(BitNetError):
+    """The call came at the wrong moment."""
+
+
+class BadNumbers(BitNetError):
+    """NaN or infinity came out of the model."""
+
+
+class BufferTooSmall(BitNetError):
+    """A buffer was smaller than the core needs."""
+
+
+class ExchangeFailed(BitNetError):
+    """A rank could not exchange activations with the others."""
+
+
+class TemplateError(BitNetError):
+    """The chat template of the model refused the messages."""
+
+
+class NoCore(BitNetError):
+    """The compiled core is missing, cannot be opened, or is of another version."""
+
+
+class FetchError(BitNetError):
+    """Bytes could not be had."""
+
+
+class NotFound(FetchError):
+    def __init__(self, where: str) -> None:
+        super().__init__(f"Nothing was found at {where}: check the address or path of the model.")
+
+
+class Refused(FetchError):
+    def __init__(self, url: str, status: int) -> None:
+        super().__init__(f"The server answered {url} with HTTP status {status}: check that the address is public.")
+
+
+class Unreachable(FetchError):
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url} cannot be reached ({reason}): check the address and the connection, then try again.")
+
+
+class ConnectionBroken(FetchError):
+    def __init__(self, url: str, received_bytes: int, total_bytes: int | None) -> None:
+        total = "an unknown number of" if total_bytes is None else f"{total_bytes:,}"
+        super().__init__(
+            f"The connection to {url} broke after {received_bytes:,} of {total} bytes: try again to load the model."
+        )

@@ -1,0 +1,92 @@
+"""The data that crosses rooms: frozen, without behaviour of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[str, ...] = get_args(Role)
+
+#: Why a generation ended: an end token, ``max_tokens``, a stop string, the caller, or a full KV cache.
+StopReason = Literal["end", "length", "stop", "cancelled", "context"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of a model has arrived. *total_bytes* is None while nobody has said."""
+
+    received_bytes: int
+    total_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One generated token.
+
+    *piece* is its bytes, perhaps part of a UTF-8 sequence; *text* is what it adds to the text so far, "" while a
+    sequence is incomplete. *logprob* (natural logarithm, before sampling settings) and *top* (ids with their
+    logprobs, best first) are there only when asked for.
+    """
+
+    id: int
+    piece: bytes
+    text: str = ""
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn. Temperature 0 is greedy; the other defaults switch a filter off."""
+
+    temperature: float = 0.7
+    top_k: int = 0
+    top_p: float = 0.95
+    min_p: float = 0.0
+    repeat_penalty: float = 1.0
+    repeat_last_n: int = 64
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Of one generation. *prefill_tokens* counts what was run, without the reused part of the KV cache."""
+
+    prefill_tokens: int = 0
+    prefill_ms: float = 0.0
+    decode_tokens: int = 0
+    decode_ms: float = 0.0
+
+    @property
+    def decode_tokens_per_s(self) -> float:
+        return 1000 * self.decode_tokens / self.decode_ms if self.decode_ms else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a loaded model is. *raw* is all that the core says: metadata, tensors, tokenizer."""
+
+    name: str
+    architecture: str
+    kernel: str
+    n_params: int
+    n_vocab: int
+    n_layers: int
+    n_embd: int
+    n_ctx_train: int
+    context_length: int
+    weights_bytes: int
+    kv_cache_bytes: int
+    chat_template: str | None
+    warnings: tuple[str, ...]
+    raw: Mapping[str, Any]
