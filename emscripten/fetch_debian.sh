@@ -55,10 +55,12 @@ done
 # Debian's own config would add a suffix to the tools' names that the prefix does not have: hence the empty *_ADD_VERSION.
 printf "%s = '%s'\n" EMSCRIPTEN_ROOT "$root/usr/share/emscripten" LLVM_ROOT "$llvm/bin" BINARYEN_ROOT "$root/usr" \
     NODE_JS "$node" LLVM_ADD_VERSION '' CLANG_ADD_VERSION '' CACHE "$prefix/cache" > "$prefix/emscripten.config"
+ln -s nodejs "$root/usr/share/node_modules" # acorn, where the imports of ES modules look for it
+echo "{}" > "$root/package.json" # ends the search for the package that the scripts belong to: not to ours
 mkdir -p "$prefix/bin"
 for tool in emcc em++ emar; do
-    printf '#!/bin/sh\nexport EM_CONFIG=%q EMSDK_PYTHON=%q NODE_PATH=%q\nexec %q "$@"\n' \
-        "$prefix/emscripten.config" "$python" "$root/usr/share/nodejs" "$root/usr/share/emscripten/$tool" > "$prefix/bin/$tool"
+    printf '#!/bin/sh\nexport EM_CONFIG=%q EMSDK_PYTHON=%q\nexec %q "$@"\n' \
+        "$prefix/emscripten.config" "$python" "$root/usr/share/emscripten/$tool" > "$prefix/bin/$tool"
     chmod +x "$prefix/bin/$tool"
 done
 "$prefix/bin/emcc" --version >/dev/null
