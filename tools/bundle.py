@@ -1,0 +1,87 @@
+"""Lay out dist/, the folder that any static host can serve: every part is in place before, this only gathers them.
+
+    python tools/bundle.py
+
+    index.html, *.js, *.css ...   web/ as it is
+    pyodide/                      Pyodide with its byte-compiled standard library
+    packages/, pyodide-lock.json  what the page loads, byte-compiled
+    wheels/                       the same wheels as they are, for micropip
+    core/                         the core without Python
+    models/                       the catalogue and the embedded model
+    LICENSE, THIRD_PARTY.md       whose work it is
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pyodide_lock import lock
+
+ROOT = Path(__file__).resolve().parent.parent
+DIST = ROOT / "dist"
+BUILD = ROOT / "build"
+PYODIDE = ROOT / "node_modules/pyodide"
+NOT_SERVED = {"jsconfig.json"}
+PLACED: set[Path] = set()  # everything else below dist/ is left over from before, and goes
+
+
+def place(source: Path, *target: str) -> None:
+    """Copy one file to its place below dist/; unchanged files keep their date, so that browsers keep their copies."""
+    path = DIST.joinpath(*target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file() or path.read_bytes() != source.read_bytes():
+        shutil.copyfile(source, path)
+    PLACED.add(path)
+
+
+def place_web() -> None:
+    for path in sorted((ROOT / "web").rglob("*")):
+        if path.is_file() and path.name not in NOT_SERVED:
+            place(path, *path.relative_to(ROOT / "web").parts)
+
+
+def place_pyodide() -> None:
+    for name in ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"):
+        place(PYODIDE / name, "pyodide", name)
+    place(BUILD / "stdlib/python_stdlib.zip", "pyodide", "python_stdlib.zip")
+    for path in sorted((BUILD / "packages").glob("*.whl")):
+        place(path, "packages", path.name)
+    packages = [DIST / "packages" / path.name for path in (BUILD / "packages").glob("*.whl")]
+    (BUILD / "pyodide-lock.json").write_text(lock(packages, DIST, PYODIDE / "pyodide-lock.json"), encoding="utf-8")
+    place(BUILD / "pyodide-lock.json", "pyodide-lock.json")
+    for path in sorted((BUILD / "wheels").glob("*.whl")):
+        place(path, "wheels", path.name)
+
+
+def place_core() -> None:
+    simd128, relaxed = BUILD / "standalone/simd128", BUILD / "standalone/relaxed"
+    if (simd128 / "bitnet.js").read_bytes() != (relaxed / "bitnet.js").read_bytes():
+        raise SystemExit("the two builds of the core no longer share their bitnet.js: place each under a name of its own")
+    place(simd128 / "bitnet.js", "core", "bitnet.js")
+    place(simd128 / "bitnet.wasm", "core", "bitnet.wasm")
+    place(relaxed / "bitnet.wasm", "core", "bitnet-relaxed.wasm")
+
+
+def place_models() -> None:
+    for path in sorted((ROOT / "models").rglob("*")):
+        if path.is_file():
+            place(path, "models", *path.relative_to(ROOT / "models").parts)
+
+
+def main() -> None:
+    for step in (place_web, place_pyodide, place_core, place_models):
+        step()
+    place(ROOT / "LICENSE", "LICENSE")
+    place(ROOT / "emscripten/THIRD_PARTY.md", "THIRD_PARTY.md")
+    for path in sorted(DIST.rglob("*"), reverse=True):
+        if path.is_file() and path not in PLACED:
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    size = sum(path.stat().st_size for path in PLACED)
+    print(f"dist/: {len(PLACED)} files, {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
