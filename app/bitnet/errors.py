@@ -1,7 +1,7 @@
 """Everything that can go wrong, as one tree.
 
 BitNetError
-├── BadArgument         the caller's mistake: an id outside the vocabulary, an unknown kernel, an unknown model name
+├── BadArgument         the caller's mistake: an id outside the vocabulary, an unknown kernel or model name
 ├── BadFile             not GGUF, truncated, damaged or contradictory
 ├── Unsupported         well formed, but an architecture or tensor type that this core does not run
 ├── OutOfMemory         the model or its KV cache does not fit
@@ -20,6 +20,7 @@ BitNetError
 
 Every message is one sentence that holds the value that was wrong and what to do about it.
 """
+# ruff: noqa: N818 - "BadFile" says that it is an error; a suffix on every name would only make them longer.
 
 from __future__ import annotations
 
@@ -83,17 +84,22 @@ class NotFound(FetchError):
 
 class Refused(FetchError):
     def __init__(self, url: str, status: int) -> None:
-        super().__init__(f"The server answered {url} with HTTP status {status}: check that the address is public.")
+        super().__init__(
+            f"The server answered {url} with HTTP status {status}: check that the address is public."
+        )
 
 
 class Unreachable(FetchError):
     def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"{url} cannot be reached ({reason}): check the address and the connection, then try again.")
+        super().__init__(
+            f"{url} cannot be reached ({reason}): check the address and the connection, then try again."
+        )
 
 
 class ConnectionBroken(FetchError):
     def __init__(self, url: str, received_bytes: int, total_bytes: int | None) -> None:
         total = "an unknown number of" if total_bytes is None else f"{total_bytes:,}"
         super().__init__(
-            f"The connection to {url} broke after {received_bytes:,} of {total} bytes: try again to load the model."
+            f"The connection to {url} broke after {received_bytes:,} of {total} bytes: "
+            "try again to load the model."
         )

@@ -33,9 +33,9 @@ class Progress:
 class Token:
     """One generated token.
 
-    *piece* is its bytes, perhaps part of a UTF-8 sequence; *text* is what it adds to the text so far, "" while a
-    sequence is incomplete. *logprob* (natural logarithm, before sampling settings) and *top* (ids with their
-    logprobs, best first) are there only when asked for.
+    *piece* is its bytes, perhaps part of a UTF-8 sequence; *text* is what it adds to the text so far, ""
+    while a sequence is incomplete. *logprob* (natural logarithm, before sampling settings) and *top* (ids
+    with their logprobs, best first) are there only when asked for.
     """
 
     id: int

@@ -35,7 +35,7 @@ class Host(Protocol):
         """What *source* means here: a path of the file system, or an absolute URL."""
 
     def open(self, source: Any) -> AbstractAsyncContextManager[Body]:
-        """Open a URL, or an object of the platform such as a browser's File; leaving the block ends the transfer.
+        """Open a URL, or an object of the platform such as a browser's File; leaving the block ends it.
 
         Raises:
             FetchError: NotFound, Refused, Unreachable; ``read_into`` raises ConnectionBroken.

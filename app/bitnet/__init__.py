@@ -1,0 +1,50 @@
+"""A BitNet b1.58 engine for Python, in a browser tab through Pyodide and in CPython.
+
+>>> model = await bitnet.load("tiny-tales")
+>>> async for piece in model.chat([{"role": "user", "content": "Tell me a joke."}]):
+...     print(piece, end="")
+"""
+
+from bitnet.chat import Conversation
+from bitnet.errors import (
+    BadArgument,
+    BadFile,
+    BadNumbers,
+    BitNetError,
+    ConnectionBroken,
+    ContextFull,
+    FetchError,
+    NoCore,
+    NotFound,
+    NotReady,
+    OutOfMemory,
+    TemplateError,
+    Unsupported,
+)
+from bitnet.model import Model, load
+from bitnet.records import Message, ModelInfo, Progress, Sampling, Timings, Token
+
+__all__ = [
+    "BadArgument",
+    "BadFile",
+    "BadNumbers",
+    "BitNetError",
+    "ConnectionBroken",
+    "ContextFull",
+    "Conversation",
+    "FetchError",
+    "Message",
+    "Model",
+    "ModelInfo",
+    "NoCore",
+    "NotFound",
+    "NotReady",
+    "OutOfMemory",
+    "Progress",
+    "Sampling",
+    "TemplateError",
+    "Timings",
+    "Token",
+    "Unsupported",
+    "load",
+]

@@ -1,0 +1,138 @@
+"""Load and prefill as asynchronous work over the native core; the KV cache is reused between prompts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from bitnet.errors import BadArgument, ContextFull, NotReady
+from bitnet.host import Body
+from bitnet.native import Library, NativeModel, NativeSession
+from bitnet.records import Progress
+
+SLICE_TOKENS = 16  # of a prompt between two turns of the event loop
+READ_BYTES = 4 << 20  # at most per read, so that progress is reported and the event loop runs
+
+
+async def load(
+    library: Library,
+    body: Body,
+    *,
+    kernel: str | None = None,
+    context_length: int | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
+) -> Engine:
+    """Read a GGUF file from *body* straight into the core's memory.
+
+    Raises:
+        FetchError, BadFile, Unsupported, OutOfMemory, BadArgument: Everything has been freed again.
+    """
+    model = NativeModel(library, file_bytes=body.total_bytes or 0, kernel=kernel)
+    try:
+        received = 0
+        while True:
+            address, room = model.window()
+            if room == 0:  # the core wants no more
+                break
+            n_bytes = await body.read_into(address, min(room, READ_BYTES))
+            if n_bytes == 0:
+                break
+            model.commit(n_bytes)
+            received += n_bytes
+            if on_progress:
+                on_progress(Progress(received, body.total_bytes))
+            await asyncio.sleep(0)
+        model.finish()
+        return Engine(model, NativeSession(model, context_length or 0))
+    except BaseException:
+        model.close()
+        raise
+
+
+class Engine:
+    """A ready model with one KV cache. It knows the ids in there, so that a prompt runs only what is new."""
+
+    def __init__(self, model: NativeModel, session: NativeSession) -> None:
+        self.model, self.session = model, session
+        self.n_vocab, self.capacity = session.n_vocab, session.capacity
+        self.ids: list[int] = []  # what the KV cache holds
+        self._user: object = None  # the one piece of work that owns the session
+
+    def close(self) -> None:
+        """Free all memory; streams still open end with NotReady."""
+        self.session.close()
+        self.model.close()
+
+    def claim(self, user: object) -> None:
+        """Give the session to *user*; the stream that had it ends as cancelled when it is next asked."""
+        self._user = user
+
+    def owned_by(self, user: object) -> bool:
+        return self._user is user
+
+    def check(self, ids: Sequence[int]) -> None:
+        """Refuse ids that are not tokens, and prompts that are longer than the context.
+
+        Raises:
+            BadArgument, ContextFull: Nothing has changed.
+        """
+        if not ids:
+            raise BadArgument("The prompt is empty: give at least one token.")
+        self.check_tokens(ids)
+        if len(ids) > self.capacity:
+            raise ContextFull(
+                f"The prompt has {len(ids):,} tokens, but the context holds {self.capacity:,} positions: "
+                "shorten the prompt, start a new chat, or load the model with a larger context length."
+            )
+
+    def check_tokens(self, ids: Sequence[int]) -> None:
+        """Refuse ids outside the vocabulary: ctypes would cut a large one to 32 bits without a word."""
+        for token in ids:
+            if not 0 <= token < self.n_vocab:
+                raise BadArgument(f"{token} is not a token: this model has ids 0 to {self.n_vocab - 1}.")
+
+    async def prefill(self, ids: Sequence[int], *, user: object) -> int:
+        """Make the KV cache hold *ids*, with logits of the last one; returns how many had to be run.
+
+        The common prefix with what the cache holds is kept. Stops early when *user* has lost the session.
+        """
+        kept = 0
+        for mine, wanted in zip(self.ids, ids[:-1], strict=False):
+            if mine != wanted:
+                break
+            kept += 1
+        self.rewind(kept)
+        for start in range(kept, len(ids), SLICE_TOKENS):
+            part = ids[start : start + SLICE_TOKENS]
+            self.session.prefill(part, want_logits=start + len(part) == len(ids))
+            self.ids += part
+            await asyncio.sleep(0)
+            if not self.owned_by(user):
+                break
+        return len(ids) - kept
+
+    def rewind(self, n_positions: int) -> None:
+        """Keep only the first *n_positions* of the KV cache."""
+        self.session.rewind(n_positions)
+        del self.ids[n_positions:]
+
+    def decode(self, token: int) -> None:
+        self.session.decode(token)
+        self.ids.append(token)
+
+    async def logits(self, ids: Sequence[int]) -> memoryview[float]:
+        """Logits at every position: float32, shape ``(len(ids), n_vocab)``, a copy that stays valid."""
+        ids = list(ids)
+        self.check(ids)
+        user = object()
+        self.claim(user)
+        self.rewind(0)
+        rows = bytearray(4 * self.n_vocab * len(ids))
+        for row, token in enumerate(ids):
+            if not self.owned_by(user):
+                raise NotReady("Another prompt has interrupted the logits: ask for them again.")
+            self.decode(token)
+            begin = 4 * self.n_vocab * row
+            rows[begin : begin + 4 * self.n_vocab] = self.session.logits().cast("B")
+            await asyncio.sleep(0)
+        return memoryview(rows).cast("f", (len(ids), self.n_vocab))

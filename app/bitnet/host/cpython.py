@@ -1,0 +1,67 @@
+"""CPython: files of the machine, and http through the standard library in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import os
+import urllib.error
+import urllib.request
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bitnet.errors import BadArgument, ConnectionBroken, NotFound, Refused, Unreachable
+from bitnet.host.memory import memory_at
+
+TIMEOUT_S = 60.0
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+class CPythonHost:
+    """The host of the command line and of plain Python programs."""
+
+    def __init__(self) -> None:
+        folder = os.environ.get("BITNET_MODELS")
+        self.catalogue: Path | str = (Path(folder) if folder else CHECKOUT / "models") / "models.json"
+
+    def core_name(self) -> str:
+        return "libbitnet.so"
+
+    def locate(self, source: str) -> Path | str:
+        return source if source.startswith(("http://", "https://")) else Path(source)
+
+    @asynccontextmanager
+    async def open(self, source: Any) -> AsyncGenerator[HttpBody, None]:
+        if not isinstance(source, str):
+            raise BadArgument(
+                f"A model cannot be read from {type(source).__name__}: give a URL, a path or bytes."
+            )
+        try:
+            response = await asyncio.to_thread(urllib.request.urlopen, source, timeout=TIMEOUT_S)
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise (NotFound(source) if error.code in (404, 410) else Refused(source, error.code)) from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise Unreachable(source, str(getattr(error, "reason", error))) from error
+        with response:
+            yield HttpBody(source, response)
+
+
+class HttpBody:
+    """The body of a response; its bytes go from the socket to the core without another copy in Python."""
+
+    def __init__(self, url: str, response: http.client.HTTPResponse) -> None:
+        self.total_bytes = response.length
+        self._url, self._response, self._received = url, response, 0
+
+    async def read_into(self, address: int, capacity: int) -> int:
+        try:
+            n_bytes = await asyncio.to_thread(self._response.readinto, memory_at(address, capacity))
+        except (OSError, http.client.HTTPException):
+            raise ConnectionBroken(self._url, self._received, self.total_bytes) from None
+        self._received += n_bytes
+        if n_bytes == 0 and self.total_bytes is not None and self._received < self.total_bytes:
+            raise ConnectionBroken(self._url, self._received, self.total_bytes)
+        return n_bytes

@@ -1,0 +1,183 @@
+"""The public face of the package: load a model, then tokenize, generate and chat with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from bitnet import catalogue, engine
+from bitnet.chat import Turn
+from bitnet.errors import BadArgument, NotReady
+from bitnet.fetch import open_source
+from bitnet.generation import Generation
+from bitnet.host import Host, this_host
+from bitnet.native import Library
+from bitnet.prompt import check_messages, encode_chat
+from bitnet.records import Message, ModelInfo, Progress, Sampling
+from bitnet.template import ChatTemplate
+
+
+async def load(
+    source: Any,
+    *,
+    context_length: int | None = None,
+    ranks: int | None = None,
+    kernel: str | None = None,
+    profile: str | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
+    host: Host | None = None,
+) -> Model:
+    """Load a GGUF model.
+
+    Args:
+        source: URL, local path, bytes-like, browser File, or a name of the catalogue such as "tiny-tales".
+        context_length: Positions of the KV cache, None for as many as the model was trained with.
+        ranks: Workers that share the matrices; only 1 (or None) so far.
+        kernel: Name of a kernel set, None for the best of this machine; all give the same bits.
+        profile: Trade of memory for speed; only None so far.
+        on_progress: Called for every chunk that has arrived.
+        host: The platform, None for the one this runs on.
+    Raises:
+        BitNetError: Why not, and what to do; nothing of the model stays in memory.
+    """
+    if ranks not in (None, 1):
+        raise BadArgument(f"ranks={ranks!r} is not possible in this version: leave it out, or give 1.")
+    if profile is not None:
+        raise BadArgument(f"profile={profile!r} is not possible in this version: leave it out.")
+    if context_length is not None and context_length < 1:
+        raise BadArgument(f"context_length={context_length} is too small: give at least 1, or leave it out.")
+    host = host or this_host()
+    library = Library(host.core_name())
+    if catalogue.is_name(source):
+        source = (await catalogue.find(source, host)).location
+    async with open_source(source, host) as body:
+        return Model(
+            await engine.load(
+                library, body, kernel=kernel, context_length=context_length, on_progress=on_progress
+            )
+        )
+
+
+class Model:
+    """A loaded model with one KV cache, made by ``load``; ``close`` or ``async with`` frees its memory."""
+
+    def __init__(self, loaded: engine.Engine) -> None:
+        self._engine: engine.Engine | None = loaded
+        raw = loaded.model.info()
+        tokenizer = raw["tokenizer"]
+        names = {key: self.control_name(tokenizer.get(key)) for key in ("bos", "eos")}
+        self.template = ChatTemplate(raw["chat_template"], bos_token=names["bos"], eos_token=names["eos"])
+        self.info = ModelInfo(
+            name=raw["name"] or "",
+            architecture=raw["architecture"],
+            kernel=raw["kernel"],
+            n_params=raw["n_params"],
+            n_vocab=raw["n_vocab"],
+            n_layers=raw["n_layers"],
+            n_embd=raw["n_embd"],
+            n_ctx_train=raw["n_ctx_train"],
+            context_length=loaded.capacity,
+            weights_bytes=raw["weights_bytes"],
+            kv_cache_bytes=loaded.capacity * raw["kv_bytes_per_position"],
+            chat_template=raw["chat_template"],
+            warnings=(*raw["warnings"], *self.template.warnings),
+            raw=raw,
+        )
+
+    @property
+    def engine(self) -> engine.Engine:
+        """What runs the model; one level below this class.
+
+        Raises:
+            NotReady: The model has been closed.
+        """
+        if self._engine is None:
+            raise NotReady("The model has been closed: load it again.")
+        return self._engine
+
+    def close(self) -> None:
+        """Free all memory; a stream that is still open fails with NotReady. Closing twice is allowed."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def tokenize(self, text: str, *, add_special: bool = True, parse_special: bool = True) -> list[int]:
+        """Ids of *text*; with BOS if the model asks for it, and with "<|eot_id|>" being that token."""
+        return self.engine.model.tokenize(text, add_special=add_special, parse_special=parse_special)
+
+    def detokenize(self, ids: Sequence[int], *, special: bool = False) -> str:
+        """Text of *ids*, U+FFFD for bytes that are not UTF-8; control tokens by name only if *special*."""
+        self.engine.check_tokens(ids)
+        return self.engine.model.pieces(ids, special=special).decode(errors="replace")
+
+    def control_name(self, token: int | None) -> str:
+        """Text of a control token; "" for every other token, and for None or -1 (there is no such token)."""
+        if token is None or token < 0:
+            return ""
+        native = self.engine.model
+        return "" if native.piece(token) else native.piece(token, special=True).decode(errors="replace")
+
+    def generate(
+        self,
+        ids: Sequence[int],
+        *,
+        max_tokens: int = 256,
+        temperature: float = 0.7,
+        top_k: int = 0,
+        top_p: float = 0.95,
+        min_p: float = 0.0,
+        repeat_penalty: float = 1.0,
+        repeat_last_n: int = 64,
+        seed: int | None = None,
+        logprobs: bool = False,
+        top: int = 0,
+    ) -> Generation:
+        """A stream of tokens after *ids*; the same seed gives the same tokens everywhere.
+
+        Args:
+            logprobs: Fill ``token.logprob``.
+            top: How many of the most probable tokens ``token.top`` holds.
+        """
+        sampling = Sampling(temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, seed)
+        return Generation(
+            self.engine, ids, max_tokens=max_tokens, sampling=sampling, logprobs=logprobs, n_top=top
+        )
+
+    def chat(
+        self,
+        messages: Iterable[Message | dict[str, str]],
+        *,
+        max_tokens: int = 256,
+        temperature: float = 0.7,
+        top_p: float = 0.95,
+        stop: Sequence[str] | str = (),
+        seed: int | None = None,
+        **sampling: Any,
+    ) -> Turn:
+        """The answer to *messages* as a stream of text; *sampling* as in ``generate``.
+
+        Turns of one conversation share their beginning, which stays in the KV cache.
+        """
+        conversation = check_messages(messages)
+
+        def begin() -> Generation:
+            ids = encode_chat(conversation, self.template, self)
+            return self.generate(
+                ids, max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed, **sampling
+            )
+
+        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        return Turn(begin, (*stops, *self.template.stop))
+
+    async def logits(self, ids: Sequence[int]) -> memoryview[float]:
+        """Logits at every position of *ids*: float32, shape ``(len(ids), n_vocab)``, not normalised."""
+        return await self.engine.logits(ids)

@@ -1,0 +1,137 @@
+"""Opens the core and declares the signatures of bitnet.h; every status becomes exactly one exception."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import POINTER, c_char_p, c_float, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+from pathlib import Path
+from typing import Any
+
+from bitnet import errors
+
+ABI_VERSION = 1
+CORE_FOLDER = Path(__file__).resolve().parent.parent / "_core"
+
+LOG_FUNCTION = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+EXCHANGE_FUNCTION = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_size_t)
+
+# name: (what it returns, what it takes), in the order of the header.
+SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "bn_abi_version": (c_uint32, ()),
+    "bn_version": (c_char_p, ()),
+    "bn_status_name": (c_char_p, (c_int32,)),
+    "bn_kernel_name": (c_char_p, (c_size_t,)),
+    "bn_kernel_check": (c_int32, (c_char_p, c_uint64, c_size_t, POINTER(c_size_t))),
+    "bn_model_new": (
+        c_int32,
+        (
+            *(c_uint64, c_char_p, c_uint64, c_uint32, c_uint32),
+            *(EXCHANGE_FUNCTION, c_void_p, LOG_FUNCTION, c_void_p, POINTER(c_void_p)),
+        ),
+    ),
+    "bn_model_free": (None, (c_void_p,)),
+    "bn_model_error": (c_char_p, (c_void_p,)),
+    "bn_model_push": (c_int32, (c_void_p, c_void_p, c_size_t)),
+    "bn_model_window": (c_size_t, (c_void_p, POINTER(c_void_p))),
+    "bn_model_commit": (c_int32, (c_void_p, c_size_t)),
+    "bn_model_finish": (c_int32, (c_void_p,)),
+    "bn_model_stage": (c_int32, (c_void_p,)),
+    "bn_model_position": (c_uint64, (c_void_p,)),
+    "bn_model_info": (c_char_p, (c_void_p,)),
+    "bn_model_tokenize": (
+        c_int32,
+        (c_void_p, c_char_p, c_size_t, c_int32, POINTER(c_int32), c_size_t, POINTER(c_size_t)),
+    ),
+    "bn_model_piece": (c_size_t, (c_void_p, c_int32, c_int32, c_void_p, c_size_t)),
+    "bn_model_is_end": (c_int32, (c_void_p, c_int32)),
+    "bn_model_n_vocab": (c_size_t, (c_void_p,)),
+    "bn_session_new": (c_int32, (c_void_p, c_size_t, POINTER(c_void_p))),
+    "bn_session_free": (None, (c_void_p,)),
+    "bn_session_bytes": (c_uint64, (c_void_p, c_size_t)),
+    "bn_session_error": (c_char_p, (c_void_p,)),
+    "bn_session_capacity": (c_size_t, (c_void_p,)),
+    "bn_session_position": (c_size_t, (c_void_p,)),
+    "bn_session_rewind": (c_int32, (c_void_p, c_size_t)),
+    "bn_session_prefill": (c_int32, (c_void_p, POINTER(c_int32), c_size_t, c_int32)),
+    "bn_session_decode": (c_int32, (c_void_p, c_int32)),
+    "bn_session_logits": (c_void_p, (c_void_p,)),
+    "bn_session_set_sampling": (
+        c_int32,
+        (c_void_p, c_float, c_int32, c_float, c_float, c_float, c_int32, c_uint64),
+    ),
+    "bn_session_sample": (c_int32, (c_void_p, POINTER(c_int32))),
+    "bn_session_logprob": (c_int32, (c_void_p, c_int32, POINTER(c_float))),
+    "bn_session_top": (c_int32, (c_void_p, c_size_t, POINTER(c_int32), POINTER(c_float), POINTER(c_size_t))),
+    "bn_session_run_kernels": (c_int32, (c_void_p,)),
+}
+
+EXCEPTIONS: dict[int, type[errors.BitNetError]] = {
+    1: errors.BadArgument,
+    2: errors.BadFile,
+    3: errors.Unsupported,
+    4: errors.OutOfMemory,
+    5: errors.ContextFull,
+    6: errors.NotReady,
+    7: errors.BadNumbers,
+    8: errors.BufferTooSmall,
+    9: errors.ExchangeFailed,
+}
+
+
+class Library:
+    """The opened core.
+
+    Args:
+        name: File name inside ``_core/`` of the build for this machine; ``$BITNET_CORE`` (a path) goes first.
+    Raises:
+        NoCore: It is not there, cannot be opened, or speaks another version of the interface.
+    """
+
+    def __init__(self, name: str) -> None:
+        path = Path(os.environ.get("BITNET_CORE") or CORE_FOLDER / name)
+        if not path.is_file():
+            raise errors.NoCore(
+                f"The core was not found at {path}: run `make build`, or point $BITNET_CORE at it."
+            )
+        try:
+            self.calls: Any = ctypes.CDLL(str(path))
+        except OSError as error:
+            raise errors.NoCore(
+                f"The core {path} cannot be opened ({error}): run `make build` again."
+            ) from error
+        for function, (result, arguments) in SIGNATURES.items():
+            try:
+                declared = getattr(self.calls, function)
+            except AttributeError:
+                raise errors.NoCore(f"The core {path} lacks {function}: run `make build` again.") from None
+            declared.restype, declared.argtypes = result, arguments
+        if (found := self.calls.bn_abi_version()) != ABI_VERSION:
+            raise errors.NoCore(
+                f"The core {path} has interface version {found}, but {ABI_VERSION} is needed: "
+                "run `make build` again."
+            )
+        self.path = path
+        self.version: str = self.calls.bn_version().decode()
+
+    def kernels(self) -> list[str]:
+        """Names of the kernel sets that this machine can run, best first; "scalar" is always among them."""
+        names: list[str] = []
+        while name := self.calls.bn_kernel_name(len(names)):
+            names.append(name.decode())
+        return names
+
+    def count_mismatches(self, kernel: str, seed: int, n_rounds: int) -> int:
+        """How many results of *kernel* differ in any bit from its scalar twin, on seeded inputs."""
+        count = c_size_t()
+        status = self.calls.bn_kernel_check(kernel.encode(), seed, n_rounds, count)
+        if status:
+            raise self.exception(
+                status, f"The kernel {kernel!r} cannot be checked: choose one of {self.kernels()}."
+            )
+        return count.value
+
+    def exception(self, status: int, sentence: str) -> errors.BitNetError:
+        """The one exception that stands for *status*, with the core's own sentence."""
+        name = self.calls.bn_status_name(status).decode()
+        return EXCEPTIONS.get(status, errors.BitNetError)(sentence or f"The core failed with {name}.")

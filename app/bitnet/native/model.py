@@ -1,0 +1,143 @@
+"""A ``bn_model``: a GGUF file that is pushed in as its bytes arrive, and never changes once it is ready."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import weakref
+from collections.abc import Sequence
+from ctypes import byref, c_int32, c_size_t, c_void_p
+from types import TracebackType
+from typing import Any
+
+from bitnet.errors import BitNetError, NotReady
+from bitnet.native.library import EXCHANGE_FUNCTION, LOG_FUNCTION, Library
+
+logger = logging.getLogger("bitnet")
+LOG_LEVELS = (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
+
+ADD_SPECIAL, PARSE_SPECIAL = 1, 2
+NO_LIMIT = 0
+BUFFER_TOO_SMALL = 8
+PIECE_BYTES = 256  # longer pieces are asked for a second time
+
+
+def _write_log(_user: int | None, level: int, message: bytes) -> None:
+    logger.log(LOG_LEVELS[min(max(level, 0), 3)], "%s", message.decode(errors="replace"))
+
+
+_log = LOG_FUNCTION(_write_log)  # a module lives longer than every model that calls it
+
+
+class NativeModel:
+    """Owns one ``bn_model``; ``close`` (or leaving the ``with`` block) frees it, after its sessions.
+
+    Args:
+        file_bytes: Size of the whole file, 0 if unknown.
+        kernel: One of ``library.kernels()``, None for the best.
+    Raises:
+        BadArgument: There is no such kernel.
+    """
+
+    def __init__(self, library: Library, *, file_bytes: int = 0, kernel: str | None = None) -> None:
+        self.library, self.calls = library, library.calls
+        handle = c_void_p()
+        status = self.calls.bn_model_new(
+            *(file_bytes, kernel.encode() if kernel else None, NO_LIMIT),
+            *(0, 1, EXCHANGE_FUNCTION(0), None),  # the only rank, which needs no exchange
+            *(_log, None, byref(handle)),
+        )
+        if status:
+            known = ", ".join(library.kernels())
+            raise library.exception(
+                status, f"The core has no kernel set {kernel!r} here: choose one of {known}."
+            )
+        self.handle: int | None = handle.value
+        self._free = weakref.finalize(self, self.calls.bn_model_free, handle.value)
+        self._piece = ctypes.create_string_buffer(PIECE_BYTES)
+        self._where = c_void_p()
+
+    def __enter__(self) -> NativeModel:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the memory; later calls raise NotReady. Closing twice is allowed."""
+        self.handle = None
+        self._free()
+
+    def exception(self, status: int) -> BitNetError:
+        if self.handle is None:
+            return NotReady("The model has been closed: load it again.")
+        return self.library.exception(status, self.calls.bn_model_error(self.handle).decode(errors="replace"))
+
+    def window(self) -> tuple[int, int]:
+        """Address (unsigned) and number of bytes that may be written there next; (0, 0) after a failure."""
+        if self.handle is None:
+            raise self.exception(0)
+        n_bytes = self.calls.bn_model_window(self.handle, byref(self._where))
+        return self._where.value or 0, n_bytes
+
+    def commit(self, n_bytes: int) -> None:
+        """Say that *n_bytes* of the window have been written.
+
+        Raises:
+            BadFile, Unsupported, OutOfMemory: Final for this model.
+        """
+        if status := self.calls.bn_model_commit(self.handle, n_bytes):
+            raise self.exception(status)
+
+    def finish(self) -> None:
+        """No more bytes will come: the model is ready now, or BadFile says that it was truncated."""
+        if status := self.calls.bn_model_finish(self.handle):
+            raise self.exception(status)
+
+    def info(self) -> dict[str, Any]:
+        """What the header says, as the keys that ``bn_model_info`` in bitnet.h lists."""
+        text = self.calls.bn_model_info(self.handle) if self.handle is not None else None
+        if text is None:
+            raise NotReady("The model's header has not been read yet: load the model first.")
+        info: dict[str, Any] = json.loads(text.decode(errors="replace"))
+        return info
+
+    @property
+    def n_vocab(self) -> int:
+        return int(self.calls.bn_model_n_vocab(self.handle))
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """Ids of *text*; lone surrogates become U+FFFD, as UTF-8 has no bytes for them."""
+        data = text.encode("utf-8", errors="surrogatepass").decode("utf-8", errors="replace").encode()
+        flags = ADD_SPECIAL * add_special | PARSE_SPECIAL * parse_special
+        capacity, count = len(data) + 4, c_size_t()  # hardly ever more ids than bytes, BOS and EOS apart
+        while True:
+            ids = (c_int32 * capacity)()
+            status = self.calls.bn_model_tokenize(
+                self.handle, data, len(data), flags, ids, capacity, byref(count)
+            )
+            if status != BUFFER_TOO_SMALL:
+                break
+            capacity = count.value
+        if status:
+            raise self.exception(status)
+        return list(ids[: count.value])
+
+    def piece(self, token: int, *, special: bool = False) -> bytes:
+        """The bytes that *token* stands for; a control token gives its name if *special*, else nothing."""
+        size = self.calls.bn_model_piece(self.handle, token, special, self._piece, len(self._piece))
+        if size > len(self._piece):
+            self._piece = ctypes.create_string_buffer(size)
+            self.calls.bn_model_piece(self.handle, token, special, self._piece, size)
+        return ctypes.string_at(self._piece, size)
+
+    def pieces(self, tokens: Sequence[int], *, special: bool = False) -> bytes:
+        return b"".join(self.piece(token, special=special) for token in tokens)
+
+    def is_end(self, token: int) -> bool:
+        return bool(self.calls.bn_model_is_end(self.handle, token))
+
+    def session_bytes(self, n_ctx: int) -> int:
+        """Memory that a session of *n_ctx* positions takes."""
+        return int(self.calls.bn_session_bytes(self.handle, n_ctx))

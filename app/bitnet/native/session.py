@@ -1,0 +1,119 @@
+"""A ``bn_session``: KV cache, position, logits and sampler of one conversation."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from ctypes import byref, c_float, c_int32, c_size_t, c_void_p
+
+from bitnet.errors import BitNetError, NotReady
+from bitnet.native.model import NativeModel
+
+
+class NativeSession:
+    """Owns one ``bn_session`` of *n_ctx* positions (0: as many as the model was trained with).
+
+    Raises:
+        OutOfMemory: The KV cache does not fit.
+        BadArgument: *n_ctx* is above what the model was trained with.
+    """
+
+    def __init__(self, model: NativeModel, n_ctx: int = 0) -> None:
+        self.model, self.calls = model, model.calls
+        handle = c_void_p()
+        if status := self.calls.bn_session_new(model.handle, n_ctx, byref(handle)):
+            raise model.exception(status)
+        self.handle: int | None = handle.value
+        # The model is an argument too, so that it cannot be freed before its session.
+        self._free = weakref.finalize(self, _free_session, model, handle.value)
+        self.capacity = int(self.calls.bn_session_capacity(self.handle))
+        self.n_vocab = model.n_vocab
+        # Reused for every token, so that a step costs no allocation here either.
+        self._token, self._logprob, self._count = c_int32(), c_float(), c_size_t()
+
+    def close(self) -> None:
+        """Free the memory; later calls raise NotReady. Closing twice is allowed."""
+        self.handle = None
+        self._free()
+
+    def exception(self, status: int) -> BitNetError:
+        if self.handle is None:
+            return NotReady("The model has been closed: load it again.")
+        sentence = self.calls.bn_session_error(self.handle).decode(errors="replace")
+        return self.model.library.exception(status, sentence)
+
+    @property
+    def position(self) -> int:
+        return int(self.calls.bn_session_position(self.handle))
+
+    def rewind(self, n_positions: int) -> None:
+        """Forget every position from *n_positions* on; the logits become invalid."""
+        if status := self.calls.bn_session_rewind(self.handle, n_positions):
+            raise self.exception(status)
+
+    def prefill(self, tokens: Sequence[int], *, want_logits: bool) -> None:
+        """Run *tokens* from the current position on; logits only of the last one, and only if wanted.
+
+        Raises:
+            ContextFull: Fewer positions are left; nothing has changed.
+            BadArgument: An id outside the vocabulary.
+        """
+        ids = (c_int32 * len(tokens))(*tokens)
+        if status := self.calls.bn_session_prefill(self.handle, ids, len(tokens), want_logits):
+            raise self.exception(status)
+
+    def decode(self, token: int) -> None:
+        """One step of the model: one token in, logits out."""
+        if status := self.calls.bn_session_decode(self.handle, token):
+            raise self.exception(status)
+
+    def logits(self) -> memoryview[float]:
+        """float32, shape ``(n_vocab,)``, not normalised: a view of the core's memory until the next step."""
+        address = self.calls.bn_session_logits(self.handle) if self.handle is not None else None
+        if address is None:
+            raise NotReady("There are no logits yet: run a prompt first.")
+        return memoryview((c_float * self.n_vocab).from_address(address)).cast("B").cast("f")
+
+    def set_sampling(
+        self,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        min_p: float,
+        repeat_penalty: float,
+        repeat_last_n: int,
+        seed: int,
+    ) -> None:
+        status = self.calls.bn_session_set_sampling(
+            self.handle, temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, seed
+        )
+        if status:
+            raise self.exception(status)
+
+    def sample(self) -> int:
+        """Choose the next token from the current logits; the model does not move."""
+        if status := self.calls.bn_session_sample(self.handle, byref(self._token)):
+            raise self.exception(status)
+        return self._token.value
+
+    def logprob(self, token: int) -> float:
+        """Natural logarithm of the probability of *token*, before any sampling setting."""
+        if status := self.calls.bn_session_logprob(self.handle, token, byref(self._logprob)):
+            raise self.exception(status)
+        return self._logprob.value
+
+    def top(self, k: int) -> tuple[tuple[int, float], ...]:
+        """The *k* most probable tokens with their logprobs, best first."""
+        ids, logprobs = (c_int32 * k)(), (c_float * k)()
+        if status := self.calls.bn_session_top(self.handle, k, ids, logprobs, byref(self._count)):
+            raise self.exception(status)
+        return tuple(zip(ids[: self._count.value], logprobs[: self._count.value], strict=True))
+
+    def run_kernels(self) -> None:
+        """Run only the matrix kernels of one decoded token, for benchmarks; nothing else changes."""
+        if status := self.calls.bn_session_run_kernels(self.handle):
+            raise self.exception(status)
+
+
+def _free_session(model: NativeModel, handle: int | None) -> None:
+    model.calls.bn_session_free(handle)
