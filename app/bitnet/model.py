@@ -50,7 +50,7 @@ async def load(
     host = host or this_host()
     library = Library(host.core_name())
     if catalogue.is_name(source):
-        source = (await catalogue.find(source, host)).location
+        source = await catalogue.url_of(source, host)
     async with open_source(source, host) as body:
         return Model(
             await engine.load(
@@ -95,6 +95,11 @@ class Model:
         if self._engine is None:
             raise NotReady("The model has been closed: load it again.")
         return self._engine
+
+    @property
+    def position(self) -> int:
+        """Tokens in the KV cache, of ``info.context_length``."""
+        return len(self.engine.ids)
 
     def close(self) -> None:
         """Free all memory; a stream that is still open fails with NotReady. Closing twice is allowed."""

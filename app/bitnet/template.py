@@ -1,7 +1,7 @@
 """The prompt format of a model: its own chat template, rendered by Jinja2 in a sandbox.
 
-A template comes with a model file from anywhere, so it is hostile input: it runs in Jinja2's immutable sandbox,
-its size and its output are bounded, and it sees nothing but the messages and the names that templates use.
+A template comes with a model file from anywhere, so it is hostile: it runs in Jinja2's immutable sandbox, its
+size and its output are bounded, and it sees nothing but the messages and the names that templates use.
 """
 
 from __future__ import annotations

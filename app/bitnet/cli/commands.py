@@ -1,0 +1,129 @@
+"""What each command does; ``chat`` has a file of its own."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import bitnet
+from bitnet.cli import npy
+from bitnet.errors import BadArgument
+from bitnet.prompt import encode_chat
+
+
+async def open_model(options: argparse.Namespace) -> bitnet.Model:
+    """The model that the command names."""
+    return await bitnet.load(options.model, kernel=options.kernel, context_length=options.context_length)
+
+
+def sampling(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings of a generation, as ``Model.generate`` and ``Model.chat`` take them."""
+    names = ("max_tokens", "temperature", "top_k", "top_p", "min_p", "repeat_penalty", "seed")
+    return {name: getattr(options, name) for name in names}
+
+
+def generate(options: argparse.Namespace) -> None:
+    """Continue a prompt: text as it comes, or one JSON object at the end."""
+    if options.chat and options.ids is not None:
+        raise BadArgument("--chat needs words: give --prompt instead of --ids.")
+    asyncio.run(_generate(options))
+
+
+async def _generate(options: argparse.Namespace) -> None:
+    clock = time.perf_counter()
+    async with await open_model(options) as model:
+        load_ms = 1000 * (time.perf_counter() - clock)
+        if options.ids is not None:
+            prompt_ids = options.ids
+        elif options.chat:
+            prompt_ids = encode_chat([bitnet.Message("user", options.prompt)], model.template, model)
+        else:
+            prompt_ids = model.tokenize(options.prompt)
+        stream = model.generate(prompt_ids, **sampling(options))
+        ids = []
+        async for token in stream:
+            ids.append(token.id)
+            if not options.json:
+                print(token.text, end="", flush=True)
+        if not options.json:
+            print()
+            return
+        timings = {"load_ms": load_ms, **dataclasses.asdict(stream.timings)}
+        answer = {"prompt_ids": prompt_ids, "ids": ids, "text": model.detokenize(ids)}
+        print(json.dumps({**answer, "stop_reason": stream.stop_reason, "timings": timings}))
+
+
+def logits(options: argparse.Namespace) -> None:
+    """Write the logits of every position as a NumPy file."""
+    asyncio.run(_logits(options))
+
+
+async def _logits(options: argparse.Namespace) -> None:
+    async with await open_model(options) as model:
+        rows = await model.logits(options.ids)
+        npy.write(Path(options.out), rows)
+
+
+def tokenize(options: argparse.Namespace) -> None:
+    """Print the ids of a text."""
+    model = asyncio.run(open_model(options))
+    special = not options.no_special
+    ids = model.tokenize(options.text, add_special=special, parse_special=special)
+    if options.json:
+        pieces = [model.detokenize([token], special=True) for token in ids]
+        print(json.dumps({"ids": ids, "pieces": pieces}))
+    else:
+        print(",".join(map(str, ids)))
+    model.close()
+
+
+def detokenize(options: argparse.Namespace) -> None:
+    """Print the text of ids."""
+    model = asyncio.run(open_model(options))
+    print(model.detokenize(options.ids, special=options.special))
+    model.close()
+
+
+def inspect(options: argparse.Namespace) -> None:
+    """Say what a model is, what it needs, and what is odd about it."""
+    model = asyncio.run(open_model(options))
+    info = model.info
+    model.close()
+    tensors = info.raw["tensors"]
+    if options.json:
+        facts = {
+            **{key: value for key, value in info.raw.items() if key != "tensors"},
+            "context_length": info.context_length,
+            "kv_cache_bytes": info.kv_cache_bytes,
+            "n_tensors": len(tensors),
+            "warnings": info.warnings,
+        }
+        print(json.dumps(facts | {"tensors": tensors} if options.tensors else facts))
+        return
+    tokenizer = info.raw["tokenizer"]
+    lines = {
+        "name": info.name,
+        "architecture": info.architecture,
+        "parameters": f"{info.n_params:,}",
+        "shape": f"{info.n_layers} layers, {info.n_embd} wide, vocabulary of {info.n_vocab:,}",
+        "context": f"{info.context_length:,} of {info.n_ctx_train:,} positions",
+        "weights": f"{info.weights_bytes:,} bytes",
+        "KV cache": f"{info.kv_cache_bytes:,} bytes",
+        "kernels": info.kernel,
+        "tokenizer": f"{tokenizer['model']}, {tokenizer['pre']}, ends with {tokenizer['end_ids']}",
+        "tensors": f"{len(tensors)}",
+    }
+    for name, value in lines.items():
+        print(f"{name:14}{value}")
+    if options.tensors:
+        for tensor in tensors:
+            shape = " x ".join(map(str, tensor["shape"]))
+            print(f"  {tensor['name']:32}{tensor['type']:8}{shape:20}{tensor['n_bytes']:>14,} bytes")
+    for warning in info.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
