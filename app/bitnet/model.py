@@ -50,7 +50,7 @@ async def load(
     host = host or this_host()
     library = Library(host.core_name())
     if catalogue.is_name(source):
-        source = await catalogue.url_of(source, host)
+        source = (await catalogue.find(source, host)).location
     async with open_source(source, host) as body:
         return Model(
             await engine.load(
