@@ -1,0 +1,164 @@
+"""Pyodide's host: bytes from ``fetch`` or a File, and the build of the core that this browser accepts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import js
+import pyodide_js
+from pyodide.ffi import JsException, JsProxy, to_js
+
+from bitnet.errors import BadArgument, ConnectionBroken, NotFound, Refused, Unreachable
+from bitnet.host import Body
+
+# A module whose one function needs relaxed SIMD: twice i32.const 0 and i8x16.splat, then
+# i16x8.relaxed_dot_i8x16_i7x16_s and drop. An engine without it refuses the whole module.
+RELAXED_SIMD_PROBE = bytes.fromhex(
+    "0061736d01000000"  # magic and version
+    "010401600000"  # types: () -> ()
+    "03020100"  # functions: one of that type
+    "0a10010e00"  # code: one body of 14 bytes, no locals
+    "4100fd0f4100fd0ffd92021a0b"
+)
+
+#: The build that holds a kernel set, where only one does.
+CORES = {"simd128": "core-simd128.wasm", "relaxed": "core-relaxed.wasm"}
+
+#: A byte stream that knows the option returns not before so much has come: Python is asked less often.
+LEAST_READ_BYTES = 1 << 18
+
+
+class BrowserHost:
+    """What a tab, a worker or a notebook in a browser gives.
+
+    Args:
+        kernel: A kernel set that has been asked for; it decides which build of the core has to be opened.
+    """
+
+    def __init__(self, kernel: str | None = None) -> None:
+        self._kernel = kernel
+        self.catalogue: Path | str = self._absolute("models/models.json") or "models/models.json"
+
+    def core_name(self) -> str:
+        if self._kernel in CORES:
+            return CORES[self._kernel]
+        probe = to_js(RELAXED_SIMD_PROBE)
+        return CORES["relaxed" if js.WebAssembly.validate(probe) else "simd128"]
+
+    def locate(self, source: str) -> Path | str:
+        if Path(source).is_file():  # Pyodide's own file system
+            return Path(source)
+        url = self._absolute(source)
+        if url is None or url.split(":")[0] not in ("http", "https", "blob", "data"):
+            raise BadArgument(
+                f"{source!r} is not an address that a browser can fetch: give one that begins with https:// "
+                "or a path on this site."
+            )
+        return url
+
+    def open(self, source: Any) -> AbstractAsyncContextManager[Body]:
+        return _open_url(source) if isinstance(source, str) else _open_file(source)
+
+    @staticmethod
+    def _absolute(url: str) -> str | None:
+        try:
+            return str(js.URL.new(url, js.location.href).href)
+        except JsException:
+            return None
+
+
+@asynccontextmanager
+async def _open_url(url: str) -> AsyncGenerator[Body]:
+    abort = js.AbortController.new()
+    try:
+        response = await js.fetch(url, _object(signal=abort.signal))
+    except JsException as error:
+        raise Unreachable(url, _reason(error)) from None
+    try:
+        if response.status in (404, 410):
+            raise NotFound(url)
+        if not response.ok:
+            raise Refused(url, response.status)
+        # A compressed transfer states its compressed length, which says nothing about the file.
+        length = (
+            "" if response.headers.get("content-encoding") else response.headers.get("content-length") or ""
+        )
+        yield _StreamBody(response.body, url, int(length) if length else None)
+    finally:
+        abort.abort()
+
+
+@asynccontextmanager
+async def _open_file(file: Any) -> AsyncGenerator[Body]:
+    body = _StreamBody(file.stream(), file.name, int(file.size))
+    try:
+        yield body
+    finally:
+        await body.close()
+
+
+class _StreamBody:
+    """A ReadableStream whose bytes go into wasm memory with one copy, never through Python objects.
+
+    Pyodide's own buffer conversions fail for addresses of 2 GiB and above; ``HEAPU8.set`` does not.
+    """
+
+    def __init__(self, stream: JsProxy, name: str, total_bytes: int | None) -> None:
+        self.total_bytes = total_bytes
+        self._name, self._received = name, 0
+        self._rest: Any = None  # of a chunk that was larger than the room for it
+        self._buffer: Any = None
+        try:
+            self._reader: Any = stream.getReader(_object(mode="byob"))
+            self._own_buffer = True
+        except JsException:  # not a byte stream: chunks come as large as they are
+            self._reader, self._own_buffer = stream.getReader(), False
+
+    async def read_into(self, address: int, capacity: int) -> int:
+        if self._rest is None:
+            self._rest = await self._next(capacity)
+            if self._rest is None:
+                return 0
+        part = self._rest.subarray(0, capacity)
+        n_bytes = int(part.length)
+        # Read anew each time: growth of the memory replaces HEAPU8.
+        pyodide_js._module.HEAPU8.set(part, address)
+        self._rest = self._rest.subarray(n_bytes) if n_bytes < self._rest.length else None
+        self._received += n_bytes
+        return n_bytes
+
+    async def close(self) -> None:
+        await self._reader.cancel()
+
+    async def _next(self, capacity: int) -> Any:
+        """The next bytes as a Uint8Array, None at the end."""
+        try:
+            chunk = await (self._read_own_buffer(capacity) if self._own_buffer else self._reader.read())
+        except JsException:
+            raise ConnectionBroken(self._name, self._received, self.total_bytes) from None
+        # The end may come together with the last bytes, where fewer were left than asked for.
+        if chunk.value and chunk.value.byteLength:
+            return chunk.value
+        if self.total_bytes is not None and self._received < self.total_bytes:
+            raise ConnectionBroken(self._name, self._received, self.total_bytes)
+        return None
+
+    async def _read_own_buffer(self, capacity: int) -> Any:
+        if self._buffer is None or self._buffer.byteLength < capacity:
+            self._buffer = js.ArrayBuffer.new(capacity)
+        view = js.Uint8Array.new(self._buffer, 0, capacity)
+        chunk = await self._reader.read(view, _object(min=min(capacity, LEAST_READ_BYTES)))
+        if chunk.value:
+            self._buffer = chunk.value.buffer  # the stream has given the memory back under a new name
+        return chunk
+
+
+def _object(**fields: Any) -> JsProxy:
+    return to_js(fields, dict_converter=js.Object.fromEntries)
+
+
+def _reason(error: JsException) -> str:
+    return str(error).removeprefix("TypeError: ").strip().rstrip(".") or "no reason given"

@@ -1,0 +1,217 @@
+"""The page's Python, in its worker: the one place where the user interface meets a model.
+
+web/worker.js calls ``start`` once, then ``receive`` for every event of the page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import bitnet
+from bitnet.catalogue import Entry, read_catalogue
+from bitnet.errors import BadArgument, BitNetError, ContextFull, NotReady
+from bitnet.host import Host
+from bitnet.records import Progress, Timings
+from bitnet.ui import cards
+from bitnet.ui import state as states
+from bitnet.ui.patches import Patch, Patches
+from bitnet.ui.query import Query, parse_query
+from bitnet.ui.screen import Screen
+from bitnet.ui.settings import Settings
+from bitnet.ui.state import Alert, State
+
+logger = logging.getLogger("bitnet")
+
+
+class Page:
+    """Takes events and does the work they ask for: one piece (a download, a turn) at a time.
+
+    Args:
+        saved: The snapshot that this tab kept, "" for none.
+    """
+
+    def __init__(self, host: Host, patches: Patches, query: Query, saved: str) -> None:
+        self._host, self._query, self._restored = host, query, bool(saved)
+        self._screen = Screen(states.restored(State(remarks=query.remarks), saved), patches)
+        self._model: bitnet.Model | None = None
+        self._catalogue: Mapping[str, Entry] = {}
+        self._work: asyncio.Task[None] | None = None
+        self._actions: Mapping[str, Callable[[Mapping[str, str], Any], None]] = {
+            "send": lambda fields, _: self._ask(fields["text"], ["value", "message", ""]),
+            "sample": lambda fields, _: self._ask(fields["text"]),
+            "stop": lambda *_: self._stop(),
+            "new_chat": lambda *_: self._begin(self._clear),
+            "dismiss": lambda *_: self._screen.show(replace(self._screen.state, alert=None)),
+            "open_url": lambda fields, _: self._begin(lambda: self._open(fields["url"].strip())),
+            "open_named": lambda fields, _: self._begin(lambda: self._open(fields["name"])),
+            "open_file": lambda _, file: self._begin(lambda: self._load(file, file.name)),
+            "settings": lambda fields, _: self._change_settings(fields),
+            "reset_settings": lambda *_: self._change_settings(self._screen.state.defaults.fields()),
+        }
+        self._begin(self._open_first)
+
+    def receive(self, name: str, fields: Mapping[str, str], file: Any) -> None:
+        """React to an event of the page."""
+        self._actions[name](fields, file)
+
+    # ---- Work ----
+
+    def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Stop what runs, then do *work*."""
+        before = self._work
+        if before:
+            before.cancel()
+        self._work = asyncio.create_task(self._after(before, work))
+        self._work.add_done_callback(self._settle)
+
+    async def _after(self, before: asyncio.Task[None] | None, work: Callable[[], Awaitable[None]]) -> None:
+        if before:
+            await asyncio.wait([before])
+        try:
+            await work()
+        except Exception as error:
+            logger.exception("The page's work failed")
+            sentence = (
+                f"Something unexpected went wrong ({error!r}): reload the page; the conversation is kept."
+            )
+            self._screen.show(replace(self._screen.state, phase="error", alert=Alert(sentence)))
+
+    def _settle(self, task: asyncio.Task[None]) -> None:
+        """A turn that was stopped before its first step could not end itself."""
+        state = self._screen.state
+        if task.cancelled() and state.phase == "answering":
+            self._screen.show(states.answered(state, "cancelled", Timings(), state.used_tokens), save=True)
+
+    def _stop(self) -> None:
+        if self._screen.state.phase == "answering" and self._work:
+            self._work.cancel()
+
+    async def _clear(self) -> None:
+        self._screen.show(states.chat_cleared(self._screen.state), save=True)
+
+    # ---- Models ----
+
+    async def _open_first(self) -> None:
+        """What the address of the page names, else the first model of the catalogue."""
+        try:
+            self._catalogue = await read_catalogue(self._host)
+        except BitNetError as error:
+            if not self._query.model:
+                self._screen.show(states.loading_failed(self._screen.state, str(error)))
+                return
+        offers = tuple(cards.from_catalogue(entry) for entry in self._catalogue.values())
+        self._screen.show(replace(self._screen.state, catalogue=offers))
+        await self._open(self._query.model or offers[0].name)
+
+    async def _open(self, name: str) -> None:
+        """A model by its name in the catalogue, or by its URL."""
+        if entry := self._catalogue.get(name):
+            await self._load(str(entry.location), entry.title, entry)
+        else:
+            await self._load(name, name.rsplit("/", 1)[-1] or name)
+
+    async def _load(self, source: Any, title: str, entry: Entry | None = None) -> None:
+        screen = self._screen
+        screen.show(states.loading_began(screen.state, title))
+        try:
+            model = await bitnet.load(
+                source, kernel=self._query.kernel, on_progress=self._progress, host=self._host
+            )
+        except BitNetError as error:
+            screen.show(states.loading_failed(screen.state, str(error)))
+            return
+        is_first = self._model is None
+        if self._model:
+            self._model.close()
+        self._model = model
+        size_bytes = screen.state.progress.received_bytes if screen.state.progress else None
+        screen.state = states.model_ready(
+            screen.state, cards.from_model(model.info, title, size_bytes, entry)
+        )
+        self._take_defaults(Settings.of_sampling(entry.sampling if entry else {}), is_first=is_first)
+
+    def _progress(self, progress: Progress) -> None:
+        self._screen.show_at_leisure(states.bytes_arrived(self._screen.state, progress))
+
+    # ---- Settings ----
+
+    def _take_defaults(self, defaults: Settings, *, is_first: bool) -> None:
+        """A model's defaults; settings of this tab stay, and what the address asks for goes before both."""
+        screen = self._screen
+        untouched = screen.state.settings == screen.state.defaults and not (is_first and self._restored)
+        settings, alert = defaults if untouched else screen.state.settings, screen.state.alert
+        if is_first:
+            try:
+                settings = settings.with_fields(self._query.fields)
+            except BadArgument as error:
+                alert = Alert(f"The address of this page asks for what cannot be: {error}")
+        screen.state = replace(screen.state, defaults=defaults, settings=settings, alert=alert)
+        screen.show_settings()
+
+    def _change_settings(self, fields: Mapping[str, str]) -> None:
+        screen = self._screen
+        try:
+            settings, problem = screen.state.settings.with_fields(fields), ""
+        except BadArgument as error:
+            settings, problem = screen.state.settings, str(error)
+        screen.state = replace(screen.state, settings=settings, settings_problem=problem)
+        screen.show_settings(save=True)
+
+    # ---- Turns ----
+
+    def _ask(self, text: str, *extra: Patch) -> None:
+        question = text.strip()
+        if self._screen.state.phase == "ready" and question:
+            self._screen.show(states.asked(self._screen.state, question), *extra, save=True)
+            self._begin(lambda: self._answer(question))
+
+    async def _answer(self, question: str) -> None:
+        if self._model is None:
+            raise NotReady("There is no model to answer: open one first.")
+        screen, settings = self._screen, self._screen.state.settings
+        turn = self._model.chat(
+            screen.state.messages(), max_tokens=settings.max_tokens, **settings.sampling_options()
+        )
+        try:
+            async with aclosing(turn):
+                async for piece in turn:
+                    screen.append(piece)
+        except asyncio.CancelledError:
+            pass  # Stop, or other work: what was said stays said
+        except BitNetError as error:
+            self._give_back(question, error)
+            return
+        reason, used_tokens = turn.stop_reason or "cancelled", len(self._model.engine.ids)
+        screen.show(states.answered(screen.state, reason, turn.timings, used_tokens), save=True)
+
+    def _give_back(self, question: str, error: BitNetError) -> None:
+        """A turn failed: an answer that has begun stays, else the question goes back to its field."""
+        state = self._screen.state
+        extra: list[Patch] = [] if state.answer.text else [["value", "message", question]]
+        offer = "new_chat" if isinstance(error, ContextFull) and len(state.entries) > 2 else ""
+        self._screen.show(states.turn_failed(state, Alert(str(error), offer)), *extra, save=True)
+
+
+_page: Page | None = None
+
+
+def start(query: str, saved: str) -> None:
+    """Begin: *query* is the page's ``location.search``, *saved* its last snapshot or ""."""
+    from bitnet.host.browser import BrowserHost
+
+    global _page
+    asked = parse_query(query)
+    _page = Page(BrowserHost(asked.kernel), Patches(), asked, saved)
+
+
+def receive(name: str, fields: str, file: Any) -> None:
+    """An event of the page: *fields* is a JSON object of strings, *file* a browser's File or nothing."""
+    if _page is None:
+        raise NotReady(f"The event {name!r} came before the page was started.")
+    _page.receive(name, json.loads(fields), file)

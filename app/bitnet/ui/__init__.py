@@ -1,0 +1,1 @@
+"""What the page shows: state -> view -> patches. Only ``patches`` knows that there is a browser."""

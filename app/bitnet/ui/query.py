@@ -1,0 +1,34 @@
+"""What the address of the page asks for: ``?model=tiny-tales&temperature=0&seed=7``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from bitnet.ui.settings import BOUNDS
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """*fields* are settings as text, still unchecked; *remarks* say what has no effect here."""
+
+    model: str = ""
+    kernel: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def parse_query(text: str) -> Query:
+    given = dict(parse_qsl(text.removeprefix("?"), keep_blank_values=True))
+    remarks = []
+    if given.get("ranks", "1") != "1":
+        remarks.append(f"ranks={given['ranks']} has no effect: this version computes in one worker.")
+    if "profile" in given:
+        remarks.append(f"profile={given['profile']} has no effect: this version has one profile.")
+    return Query(
+        model=given.get("model", ""),
+        kernel=given.get("kernel") or None,
+        fields={name: given[name] for name in (*BOUNDS, "system") if name in given},
+        remarks=tuple(remarks),
+    )

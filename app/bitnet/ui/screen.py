@@ -1,0 +1,52 @@
+"""The state and what the page shows of it, kept in step."""
+
+from __future__ import annotations
+
+import time
+
+from bitnet.ui import state as states
+from bitnet.ui.patches import Patch, Patches
+from bitnet.ui.state import State
+from bitnet.ui.view import entry_id, view
+
+SAVE_EVERY_S = 1.0  # while an answer is being written, so that a crash costs little
+PROGRESS_EVERY_S = 0.05
+
+
+class Screen:
+    """Holds the current state; every change of it goes through here."""
+
+    def __init__(self, state: State, patches: Patches) -> None:
+        self.state = state
+        self._patches = patches
+        self._last_save = self._last_show = 0.0
+        self.show(state)
+
+    def show(self, state: State, *extra: Patch, save: bool = False) -> None:
+        """Make *state* the current one; *save* also gives the page a snapshot to keep."""
+        self.state = state
+        self._last_show = time.monotonic()
+        if save:
+            self._last_save = self._last_show
+            extra = (*extra, ["save", states.snapshot(state)])
+        self._patches.show(view(state), *extra)
+
+    def show_at_leisure(self, state: State) -> None:
+        """The same for what changes faster than anybody reads: it is shown now and then."""
+        self.state = state
+        if time.monotonic() - self._last_show >= PROGRESS_EVERY_S:
+            self.show(state)
+
+    def append(self, piece: str) -> None:
+        """Add a piece to the answer: with every token, so it costs one small message."""
+        self.state = states.piece_came(self.state, piece)
+        self._patches.append(entry_id(self.state.answer), piece)
+        if time.monotonic() - self._last_save >= SAVE_EVERY_S:
+            self.show(self.state, save=True)
+
+    def show_settings(self, *, save: bool = False) -> None:
+        """The visitor writes to these fields too, so they are set whether or not the state has changed."""
+        fields = self.state.settings.fields()
+        self.show(
+            self.state, *(["value", f"setting-{name}", text] for name, text in fields.items()), save=save
+        )

@@ -1,0 +1,220 @@
+// The page's own script, and the only one that writes to the DOM: it starts the worker, applies the patches that
+// Python sends, and forwards what the visitor does. It decides nothing: what a button does is Python's business.
+
+/** @typedef {import("./messages.js").FromWorker} FromWorker */
+/** @typedef {import("./messages.js").ToWorker} ToWorker */
+/** @typedef {import("./messages.js").Patch} Patch */
+/** @typedef {import("./messages.js").Tree} Tree */
+
+const SNAPSHOT = "bitnet-tab:conversation";
+const TAGS = new Set(["article", "button", "dd", "div", "dt", "li", "p", "span", "strong"]);
+const ATTRIBUTES = /^(aria-[a-z]+|data-[a-z-]+|class|disabled|hidden|max|placeholder|role|title|type|value)$/;
+const FOLLOW_MARGIN_PX = 48;
+
+const scroller = element("scroller");
+const message = /** @type {HTMLTextAreaElement} */ (element("message"));
+const composer = /** @type {HTMLFormElement} */ (element("composer"));
+
+let following = true;
+let failed = false;
+
+// ---- From Python to the page ----------------------------------------------------------------------------------
+
+/** @param {string} id */
+function element(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`The page has no element "${id}".`);
+  return found;
+}
+
+/** @param {HTMLElement} target @param {string} name @param {string | null} value */
+function setAttribute(target, name, value) {
+  if (!ATTRIBUTES.test(name)) throw new Error(`The page sets no attribute "${name}".`);
+  if (value === null) target.removeAttribute(name);
+  else target.setAttribute(name, value);
+}
+
+/** @param {Tree} tree */
+function build(tree) {
+  if (!TAGS.has(tree.tag)) throw new Error(`The page makes no element "${tree.tag}".`);
+  const made = document.createElement(tree.tag);
+  made.id = tree.id;
+  made.textContent = tree.text;
+  for (const [name, value] of Object.entries(tree.attributes)) setAttribute(made, name, value);
+  made.append(...tree.children.map(build));
+  return made;
+}
+
+/** @param {Patch} patch */
+function apply(patch) {
+  switch (patch[0]) {
+    case "attribute":
+      return setAttribute(element(patch[1]), patch[2], patch[3]);
+    case "text":
+      element(patch[1]).textContent = patch[2];
+      return;
+    case "append":
+      return element(patch[1]).append(patch[2]);
+    case "value":
+      /** @type {HTMLInputElement} */ (element(patch[1])).value = patch[2];
+      return;
+    case "create": {
+      const parent = element(patch[1]);
+      return void parent.insertBefore(build(patch[3]), parent.children[patch[2]] ?? null);
+    }
+    case "remove":
+      return element(patch[1]).remove();
+    case "save":
+      return save(patch[1]);
+  }
+}
+
+/** @param {string} snapshot */
+function save(snapshot) {
+  try {
+    sessionStorage.setItem(SNAPSHOT, snapshot);
+  } catch {
+    // Storage is full or switched off: the chat goes on, it will only not survive a reload.
+  }
+}
+
+function saved() {
+  try {
+    return sessionStorage.getItem(SNAPSHOT) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** A failure that Python cannot report itself. @param {string} sentence */
+function fail(sentence) {
+  if (failed) return;
+  failed = true;
+  document.documentElement.dataset.state = "error";
+  element("loading").hidden = true;
+  for (const busy of document.querySelectorAll('[aria-busy="true"]')) busy.setAttribute("aria-busy", "false");
+  for (const id of ["send", "new-chat"]) element(id).setAttribute("disabled", "");
+  const reload = build({ tag: "button", id: "reload", attributes: { type: "button" }, text: "Reload", children: [] });
+  reload.addEventListener("click", () => location.reload());
+  const alert = build({ tag: "div", id: "failure", attributes: { role: "alert", class: "notice" }, text: sentence, children: [] });
+  alert.append(reload);
+  element("notices").replaceChildren(alert);
+}
+
+// ---- The worker -------------------------------------------------------------------------------------------------
+
+// A browser without module workers never reads the option, and would run the file as a classic script.
+let knowsModules = false;
+const worker = new Worker(new URL("./worker.js", import.meta.url), {
+  get type() {
+    knowsModules = true;
+    return /** @type {const} */ ("module");
+  },
+});
+
+/** @param {ToWorker} toWorker */
+const post = (toWorker) => worker.postMessage(toWorker);
+
+/** @param {string} name @param {Record<string, string>} [fields] @param {File | null} [file] */
+function tell(name, fields = {}, file = null) {
+  post({ type: "event", name, fields, file });
+}
+
+worker.addEventListener("message", ({ data }) => {
+  const fromWorker = /** @type {FromWorker} */ (JSON.parse(data));
+  if (fromWorker.type === "failed") return fail(fromWorker.sentence);
+  fromWorker.patches.forEach(apply);
+  if (following) scroller.scrollTop = scroller.scrollHeight;
+});
+worker.addEventListener("error", (event) => {
+  event.preventDefault();
+  fail("The engine could not be started or has stopped: reload the page; the conversation is kept.");
+});
+
+if (knowsModules) {
+  post({ type: "start", query: location.search, saved: saved() });
+} else {
+  worker.terminate();
+  fail("This browser cannot run module workers, which the engine needs: update it, or use a current browser.");
+}
+
+// ---- From the visitor to Python -----------------------------------------------------------------------------------
+
+/** @param {string} id */
+const dialog = (id) => /** @type {HTMLDialogElement} */ (element(id));
+
+/** @param {HTMLFormElement} form */
+function fieldsOf(form) {
+  /** @type {Record<string, string>} */
+  const fields = {};
+  for (const [name, value] of new FormData(form)) if (typeof value === "string") fields[name] = value;
+  return fields;
+}
+
+/** Do what an element's data attributes ask for: close a dialog, move the focus. @param {HTMLElement} source */
+function finish(source) {
+  const { closes, focus } = source.dataset;
+  if (closes) dialog(closes).close();
+  // On a touch screen the focus would raise the keyboard over the answer.
+  if (focus && matchMedia("(pointer: fine)").matches) element(focus).focus();
+}
+
+document.addEventListener("click", async ({ target }) => {
+  const button = target instanceof Element ? target.closest("button") : null;
+  if (!button) return;
+  const { event, opens, copies, ...fields } = button.dataset;
+  if (opens) dialog(opens).showModal();
+  if (event) tell(event, /** @type {Record<string, string>} */ (fields));
+  if (event) following = true;
+  finish(button);
+  if (copies) {
+    await navigator.clipboard.writeText(element(copies).textContent ?? "");
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  const action = event.submitter?.dataset.action ?? form.dataset.event ?? "";
+  if (form === composer) following = true;
+  tell(action, fieldsOf(form));
+  finish(form);
+});
+
+document.addEventListener("change", ({ target }) => {
+  if (target instanceof HTMLInputElement && target.type === "file") {
+    openFile(target.files);
+    target.value = ""; // so that choosing the same file again is a change again
+    finish(target);
+  } else if (target instanceof HTMLElement) {
+    const form = target.closest("form");
+    if (form?.dataset.changes) tell(form.dataset.changes, fieldsOf(form));
+  }
+});
+
+/** @param {FileList | null | undefined} files */
+function openFile(files) {
+  if (files?.[0]) tell("open_file", {}, files[0]);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.isComposing) return; // Enter and Esc belong to the input method while it composes
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) tell("stop");
+  if (event.key === "Enter" && !event.shiftKey && event.target === message) {
+    event.preventDefault();
+    const button = /** @type {HTMLButtonElement} */ (element("send"));
+    if (button.dataset.action === "send" && !button.disabled) composer.requestSubmit(button);
+  }
+});
+
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  openFile(event.dataTransfer?.files);
+});
+
+scroller.addEventListener("scroll", () => {
+  following = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < FOLLOW_MARGIN_PX;
+});

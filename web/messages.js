@@ -1,0 +1,38 @@
+// The messages between the page and its worker: one union each way. Types only, nothing runs here.
+//
+// Page to worker: structured clones, since a File may come along. Worker to page: JSON text, one message for a
+// batch of patches, which is cheaper than cloning the same lists out of Python.
+
+/**
+ * An element to be made. Tags and attributes are checked against the host's own short lists.
+ * @typedef {object} Tree
+ * @property {string} tag
+ * @property {string} id
+ * @property {Record<string, string | null>} attributes
+ * @property {string} text
+ * @property {Tree[]} children
+ */
+
+/**
+ * One change of the page. Elements are named by their id.
+ * @typedef {["attribute", id: string, name: string, value: string | null]
+ *   | ["text", id: string, text: string]
+ *   | ["append", id: string, text: string]
+ *   | ["value", id: string, value: string]
+ *   | ["create", parent: string, index: number, tree: Tree]
+ *   | ["remove", id: string]
+ *   | ["save", snapshot: string]} Patch
+ */
+
+/**
+ * `failed`: Python could not be started, or has died; the sentence is for the visitor.
+ * @typedef {{ type: "patches", patches: Patch[] } | { type: "failed", sentence: string }} FromWorker
+ */
+
+/**
+ * `start` comes first and once. `saved` is the last snapshot that this tab was told to keep, or "".
+ * @typedef {{ type: "start", query: string, saved: string }
+ *   | { type: "event", name: string, fields: Record<string, string>, file: File | null }} ToWorker
+ */
+
+export {};
