@@ -19,7 +19,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model on offer. *location* is a path or an absolute URL; *sampling* holds fields of ``Sampling``."""
+    """One model on offer. *location* is a path or an absolute URL; *sampling* has fields of ``Sampling``."""
 
     name: str
     title: str

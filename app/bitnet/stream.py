@@ -12,12 +12,18 @@ Item = TypeVar("Item")
 
 
 class Stream(Generic[Item]):
-    """What ``async for`` walks over; ``aclose`` stops the work behind it, as does cancelling the task."""
+    """What ``async for`` walks over; ``aclose`` stops the work behind it, as does cancelling the task.
+
+    Attributes:
+        stop_reason: Why it ended; None while it runs, and after an error.
+        timings: So far.
+    """
 
     def __init__(self) -> None:
-        self.stop_reason: StopReason | None = None  # None while it runs, and after an error
+        self.stop_reason: StopReason | None = None
         self.timings = Timings()
         self._items = self._run()
+        self._failed = False
 
     def _run(self) -> AsyncGenerator[Item, None]:
         """The work itself; sets ``stop_reason`` before it ends."""
@@ -29,14 +35,20 @@ class Stream(Generic[Item]):
     async def __anext__(self) -> Item:
         try:
             return await anext(self._items)
+        except StopAsyncIteration:
+            raise
         except asyncio.CancelledError:
-            self._cancelled()
+            self._cancel()
+            raise
+        except BaseException:
+            self._failed = True
             raise
 
     async def aclose(self) -> None:
         """Stop; nothing happens if it has ended already."""
-        self._cancelled()
+        self._cancel()
         await self._items.aclose()
 
-    def _cancelled(self) -> None:
-        self.stop_reason = self.stop_reason or "cancelled"
+    def _cancel(self) -> None:
+        if self.stop_reason is None and not self._failed:
+            self.stop_reason = "cancelled"
