@@ -1,0 +1,31 @@
+// tensor_type.h: how the elements of a tensor are stored: block sizes, names, and which ones this core runs.
+#pragma once
+
+#include <cstdint>
+
+#include "status.h"
+
+namespace bitnet {
+
+// Type numbers in the file. Only those that the core computes with have a name here.
+enum class TensorType : uint32_t { f32 = 0, f16 = 1, q8_0 = 8, q6_k = 14, bf16 = 30, tq1_0 = 34, i2_s = 36 };
+
+struct TensorFormat {
+  uint32_t id;
+  const char* name;
+  uint32_t block_elements;
+  uint32_t block_bytes;  // 0: the size depends on facts that are not in the file
+  bool runs;             // this core computes with it
+};
+
+// Null for numbers that no known version of GGUF has given a meaning.
+const TensorFormat* find_tensor_format(uint32_t id) noexcept;
+
+// Bytes of a whole tensor of `n_elements` with rows of `n_cols`. I2_S adds 32 bytes after its codes: one f32
+// scale and padding. Fails when the type is unknown, a row is no whole number of blocks, or the size overflows.
+Status tensor_bytes(uint32_t type, uint64_t n_cols, uint64_t n_elements, const char* tensor_name, uint64_t& n_bytes);
+
+// Bytes of one row of a type that runs; of I2_S without the scale.
+uint64_t row_bytes(TensorType type, uint64_t n_cols) noexcept;
+
+}  // namespace bitnet
