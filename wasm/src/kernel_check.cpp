@@ -1,0 +1,101 @@
+#include "kernel_check.h"
+
+#include <bit>
+#include <vector>
+
+#include "half.h"
+#include "sampler.h"
+
+namespace bitnet {
+
+namespace {
+
+class Check {
+ public:
+  Check(const KernelSet& kernels, uint64_t seed) : kernels_(kernels), random_(seed) {}
+
+  size_t n_mismatches() const noexcept { return n_mismatches_; }
+
+  void random_round() {
+    const size_t n_rows = 1 + below(40);
+    ternary(n_rows, 128 * (1 + below(24)), [&] { return static_cast<uint8_t>(below(3)); },
+            [&] { return static_cast<int8_t>(static_cast<int>(below(255)) - 127); });
+    floats(n_rows, 1 + below(300), 1.0f);
+    floats(n_rows, 16 * (1 + below(20)), 1000.0f);
+  }
+
+  // Accumulators at their limits, and activations beyond the range of the wide half-float loops.
+  void worst_cases() {
+    for (const size_t n_cols : {128u, 512u, 640u, 2048u, 6912u})
+      for (const int8_t activation : {-127, 127})
+        ternary(9, n_cols, [] { return uint8_t{2}; }, [&] { return activation; });
+    floats(9, 256, 4 * f16_dot_limit);
+  }
+
+ private:
+  size_t below(size_t limit) { return static_cast<size_t>(random_.next_unit() * static_cast<double>(limit)); }
+
+  template <class Code, class Activation>
+  void ternary(size_t n_rows, size_t n_cols, Code code, Activation activation) {
+    std::vector<uint8_t> codes(n_rows * n_cols / 4);
+    for (uint8_t& byte : codes) {
+      byte = 0;
+      for (int shift = 0; shift < 8; shift += 2) byte = static_cast<uint8_t>(byte | code() << shift);
+    }
+    std::vector<int8_t> x(n_cols);
+    for (int8_t& value : x) value = activation();
+    std::vector<int16_t> scratch(n_cols);
+    std::vector<int32_t> expected(n_rows), actual(n_rows, 1);
+    scalar_kernels.matvec_i2_s(codes.data(), n_rows, n_cols, x.data(), scratch.data(), expected.data());
+    kernels_.matvec_i2_s(codes.data(), n_rows, n_cols, x.data(), scratch.data(), actual.data());
+    for (size_t row = 0; row < n_rows; ++row) n_mismatches_ += expected[row] != actual[row];
+  }
+
+  void floats(size_t n_rows, size_t n_cols, float magnitude) {
+    std::vector<uint16_t> any_half(n_rows * n_cols), normal_half(n_rows * n_cols);
+    for (size_t i = 0; i < any_half.size(); ++i) {
+      const auto bits = static_cast<uint16_t>(below(0x7c00) | below(2) << 15);  // every finite half float
+      any_half[i] = bits;
+      normal_half[i] = half_from_float_flushed(float_from_half(bits));
+    }
+    std::vector<float> x(n_cols), y(n_cols), weights(n_rows);
+    for (float& value : x) value = number(magnitude);
+    for (float& value : y) value = number(magnitude);
+    for (float& value : weights) value = number(1.0f) * 0.5f + 0.5f;
+
+    std::vector<float> expected(n_rows), actual(n_rows);
+    scalar_kernels.matvec_f16(any_half.data(), n_rows, n_cols, x.data(), expected.data());
+    kernels_.matvec_f16(any_half.data(), n_rows, n_cols, x.data(), actual.data());
+    compare(expected, actual);
+
+    expected.assign(n_cols, 1.0f);
+    actual.assign(n_cols, 2.0f);
+    scalar_kernels.mix_f16(normal_half.data(), n_rows, n_cols, weights.data(), expected.data());
+    kernels_.mix_f16(normal_half.data(), n_rows, n_cols, weights.data(), actual.data());
+    compare(expected, actual);
+
+    compare({scalar_kernels.dot_f32(x.data(), y.data(), n_cols)}, {kernels_.dot_f32(x.data(), y.data(), n_cols)});
+  }
+
+  float number(float magnitude) { return static_cast<float>(random_.next_unit() * 2 - 1) * magnitude; }
+
+  void compare(const std::vector<float>& expected, const std::vector<float>& actual) {
+    for (size_t i = 0; i < expected.size(); ++i)
+      n_mismatches_ += std::bit_cast<uint32_t>(expected[i]) != std::bit_cast<uint32_t>(actual[i]);
+  }
+
+  const KernelSet& kernels_;
+  Random random_;
+  size_t n_mismatches_ = 0;
+};
+
+}  // namespace
+
+size_t count_kernel_mismatches(const KernelSet& kernels, uint64_t seed, size_t n_rounds) {
+  Check check(kernels, seed);
+  for (size_t round = 0; round < n_rounds; ++round) check.random_round();
+  check.worst_cases();
+  return check.n_mismatches();
+}
+
+}  // namespace bitnet

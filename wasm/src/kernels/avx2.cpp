@@ -1,0 +1,130 @@
+// avx2.cpp: the native kernels for x86-64 with AVX2 and F16C. Four rows a quarter of the matrix apart, as in
+// wasm_relaxed.cpp; 32 bytes of codes at a time. No fused multiply-add: it would round differently.
+#include <immintrin.h>
+
+#include "../half.h"
+#include "kernels.h"
+#include "scalar.h"
+
+namespace bitnet {
+
+namespace {
+
+// 32 bytes of codes add at most 4 * 2 * 2 * 127 = 2032 to a 16-bit lane: 16 steps fit.
+constexpr size_t cols_per_flush = 16 * 128;
+
+inline int32_t sum_of_lanes(__m256i v) noexcept {
+  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+  return _mm_cvtsi128_si32(sum) + _mm_extract_epi32(sum, 1);
+}
+
+inline __m256i load(const void* from) noexcept { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
+
+template <size_t n_streams>
+inline void dot_rows(const uint8_t* codes, size_t stream_stride, size_t n_cols, const int8_t* x, int32_t* out,
+                     size_t out_stride) noexcept {
+  const __m256i pair = _mm256_set1_epi8(0x03);
+  __m256i sum[n_streams];
+  for (size_t s = 0; s < n_streams; ++s) sum[s] = _mm256_setzero_si256();
+  for (size_t begin = 0; begin < n_cols; begin += cols_per_flush) {
+    const size_t end = begin + cols_per_flush < n_cols ? begin + cols_per_flush : n_cols;
+    __m256i part[n_streams];
+    for (size_t s = 0; s < n_streams; ++s) part[s] = _mm256_setzero_si256();
+    for (size_t col = begin; col < end; col += 128) {
+      const __m256i x0 = load(x + col), x1 = load(x + col + 32), x2 = load(x + col + 64), x3 = load(x + col + 96);
+      for (size_t s = 0; s < n_streams; ++s) {
+        const __m256i bytes = load(codes + s * stream_stride + col / 4);
+        const auto products = [&](__m256i shifted, __m256i with) {
+          return _mm256_maddubs_epi16(_mm256_and_si256(shifted, pair), with);
+        };
+        const __m256i left = _mm256_add_epi16(products(_mm256_srli_epi16(bytes, 6), x0),
+                                              products(_mm256_srli_epi16(bytes, 4), x1));
+        const __m256i right = _mm256_add_epi16(products(_mm256_srli_epi16(bytes, 2), x2), products(bytes, x3));
+        part[s] = _mm256_add_epi16(part[s], _mm256_add_epi16(left, right));
+      }
+    }
+    for (size_t s = 0; s < n_streams; ++s)
+      sum[s] = _mm256_add_epi32(sum[s], _mm256_madd_epi16(part[s], _mm256_set1_epi16(1)));
+  }
+  for (size_t s = 0; s < n_streams; ++s) out[s * out_stride] = sum_of_lanes(sum[s]);
+}
+
+void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t*, int32_t* out) {
+  const size_t quarter = n_rows / 4;
+  const size_t row_bytes = n_cols / 4;
+  for (size_t row = 0; row < quarter; ++row)
+    dot_rows<4>(codes + row * row_bytes, quarter * row_bytes, n_cols, x, out + row, quarter);
+  for (size_t row = 4 * quarter; row < n_rows; ++row) dot_rows<1>(codes + row * row_bytes, 0, n_cols, x, out + row, 1);
+}
+
+struct Lanes {  // the 16 lanes of a float sum
+  __m256 part[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+
+  void add_product(size_t i, __m256 a, __m256 b) noexcept { part[i] = _mm256_add_ps(part[i], _mm256_mul_ps(a, b)); }
+  template <class Product>
+  float fold_with_tail(size_t n, Product product) const noexcept {
+    float lanes[n_sum_lanes];
+    for (size_t i = 0; i < 2; ++i) _mm256_storeu_ps(lanes + 8 * i, part[i]);
+    for (size_t i = 0; i < n; ++i) lanes[i] += product(i);
+    return scalar::fold(lanes);
+  }
+};
+
+inline __m256 widen(const uint16_t* half) noexcept {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(half)));
+}
+
+template <size_t n_streams>
+inline void dot_f16_rows(const uint16_t* rows, size_t row_stride, size_t n_cols, const float* x, float* out,
+                         size_t out_stride) noexcept {
+  Lanes lanes[n_streams];
+  const size_t whole = n_cols & ~(n_sum_lanes - 1);
+  for (size_t col = 0; col < whole; col += n_sum_lanes)
+    for (size_t i = 0; i < 2; ++i) {
+      const __m256 factor = _mm256_loadu_ps(x + col + 8 * i);
+      for (size_t s = 0; s < n_streams; ++s) lanes[s].add_product(i, widen(rows + s * row_stride + col + 8 * i), factor);
+    }
+  for (size_t s = 0; s < n_streams; ++s)
+    out[s * out_stride] = lanes[s].fold_with_tail(n_cols - whole, [&](size_t i) {
+      return float_from_half(rows[s * row_stride + whole + i]) * x[whole + i];
+    });
+}
+
+void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out) {
+  const size_t quarter = n_rows / 4;
+  for (size_t row = 0; row < quarter; ++row)
+    dot_f16_rows<4>(rows + row * n_cols, quarter * n_cols, n_cols, x, out + row, quarter);
+  for (size_t row = 4 * quarter; row < n_rows; ++row) dot_f16_rows<1>(rows + row * n_cols, 0, n_cols, x, out + row, 1);
+}
+
+float dot_f32(const float* a, const float* b, size_t n) {
+  Lanes lanes;
+  const size_t whole = n & ~(n_sum_lanes - 1);
+  for (size_t at = 0; at < whole; at += n_sum_lanes)
+    for (size_t i = 0; i < 2; ++i) lanes.add_product(i, _mm256_loadu_ps(a + at + 8 * i), _mm256_loadu_ps(b + at + 8 * i));
+  return lanes.fold_with_tail(n - whole, [&](size_t i) { return a[whole + i] * b[whole + i]; });
+}
+
+void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, float* out) {
+  size_t col = 0;
+  for (; col + 16 <= n_cols; col += 16) {
+    Lanes sums;
+    for (size_t row = 0; row < n_rows; ++row) {
+      const __m256 weight = _mm256_set1_ps(weights[row]);
+      for (size_t i = 0; i < 2; ++i) sums.add_product(i, weight, widen(rows + row * n_cols + col + 8 * i));
+    }
+    for (size_t i = 0; i < 2; ++i) _mm256_storeu_ps(out + col + 8 * i, sums.part[i]);
+  }
+  for (; col < n_cols; ++col) {
+    out[col] = 0;
+    for (size_t row = 0; row < n_rows; ++row) out[col] += weights[row] * float_from_half(rows[row * n_cols + col]);
+  }
+}
+
+}  // namespace
+
+extern const KernelSet avx2_kernels;
+const KernelSet avx2_kernels = {"avx2", matvec_i2_s, matvec_f16, dot_f32, mix_f16};
+
+}  // namespace bitnet

@@ -1,0 +1,43 @@
+// kernels.h: the loops that decide the speed, one set of functions per instruction set.
+//
+// "scalar" is the definition; every other set gives the same bits for the same inputs. Integer sums are exact.
+// Float sums run in 16 lanes (lane l adds the elements l, l + 16, l + 32, ... in that order), which are then
+// folded 8 + 8, 4 + 4, 2 + 2, 1 + 1; no product is fused with a sum. Contracts are checked when a model is
+// loaded, not here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bitnet {
+
+constexpr size_t n_sum_lanes = 16;
+
+// Values that |activation| must not reach for the wide f16 loops; beyond, they fall back to the scalar twin.
+constexpr float f16_dot_limit = 32768.0f;
+
+struct KernelSet {
+  const char* name;
+
+  // out[r] = sum over c of code[r][c] * x[c], codes 0, 1, 2 in I2_S order (i2_s.h), rows of n_cols / 4 bytes.
+  // n_cols is a multiple of 128; -127 <= x[c] <= 127; scratch holds n_cols int16.
+  void (*matvec_i2_s)(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t* scratch,
+                      int32_t* out);
+
+  // out[r] = sum over c of rows[r][c] * x[c]; rows hold IEEE half floats, row r starts at rows + r * n_cols.
+  void (*matvec_f16)(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out);
+
+  // sum over i of a[i] * b[i].
+  float (*dot_f32)(const float* a, const float* b, size_t n);
+
+  // out[c] = sum over r of weights[r] * rows[r][c], added in the order of r. Half floats without subnormals.
+  void (*mix_f16)(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, float* out);
+};
+
+// The sets that this build holds and this machine can run, best first; null past the last. "scalar" is last.
+const KernelSet* kernel_set(size_t index) noexcept;
+const KernelSet* find_kernel_set(const char* name) noexcept;  // null name: the best
+
+extern const KernelSet scalar_kernels;
+
+}  // namespace bitnet

@@ -1,0 +1,10 @@
+// sets_simd128.cpp: the kernel sets of the simd128 build.
+#include "sets.h"
+
+namespace bitnet {
+
+extern const KernelSet wasm_simd128_kernels;
+const KernelSet* const built_sets[] = {&wasm_simd128_kernels, &scalar_kernels, nullptr};
+bool can_run(const KernelSet&) noexcept { return true; }  // the engine has accepted the module as a whole
+
+}  // namespace bitnet

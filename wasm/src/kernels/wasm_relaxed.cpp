@@ -1,0 +1,71 @@
+// wasm_relaxed.cpp: I2_S with the relaxed dot product, on the bytes as they lie in the file.
+//
+// relaxed_dot multiplies signed bytes by bytes of 7 bits and adds neighbours into 16 bits: the code (0..2, or
+// 0..8 when it still stands two bits to the left) is the 7-bit operand. Four rows a quarter of the matrix apart
+// run together: four streams keep more of the memory busy than one.
+#include <wasm_simd128.h>
+
+#include "wasm_float.h"
+
+namespace bitnet {
+
+namespace {
+
+// 16 bytes of codes add at most 2 * 4 * 2 * 2 * 127 = 4064 to a 16-bit lane of `high`: 8 steps fit.
+constexpr size_t cols_per_flush = 8 * 64;
+
+inline int32_t sum_of_lanes(v128_t v) noexcept {
+  v = wasm_i32x4_add(v, wasm_i32x4_shuffle(v, v, 2, 3, 0, 1));
+  return wasm_i32x4_extract_lane(v, 0) + wasm_i32x4_extract_lane(v, 1);
+}
+
+template <size_t n_streams>
+inline void dot_rows(const uint8_t* codes, size_t stream_stride, size_t n_cols, const int8_t* x, int32_t* out,
+                     size_t out_stride) noexcept {
+  const v128_t low_pair = wasm_i8x16_splat(0x03);
+  const v128_t high_pair = wasm_i8x16_splat(0x0c);
+  v128_t sum[n_streams];
+  for (size_t s = 0; s < n_streams; ++s) sum[s] = wasm_i32x4_splat(0);
+  for (size_t begin = 0; begin < n_cols; begin += cols_per_flush) {
+    const size_t end = begin + cols_per_flush < n_cols ? begin + cols_per_flush : n_cols;
+    v128_t low[n_streams], high[n_streams];  // `high` counts codes four times
+    for (size_t s = 0; s < n_streams; ++s) low[s] = high[s] = wasm_i16x8_splat(0);
+    for (size_t col = begin; col < end; col += 128)
+      for (size_t half = 0; half < 32; half += 16) {
+        const v128_t x0 = wasm_v128_load(x + col + half);
+        const v128_t x1 = wasm_v128_load(x + col + half + 32);
+        const v128_t x2 = wasm_v128_load(x + col + half + 64);
+        const v128_t x3 = wasm_v128_load(x + col + half + 96);
+        for (size_t s = 0; s < n_streams; ++s) {
+          const v128_t bytes = wasm_v128_load(codes + s * stream_stride + col / 4 + half);
+          const v128_t upper = wasm_u16x8_shr(bytes, 4);
+          low[s] = wasm_i16x8_add(low[s], wasm_i16x8_relaxed_dot_i8x16_i7x16(x3, wasm_v128_and(bytes, low_pair)));
+          high[s] = wasm_i16x8_add(high[s], wasm_i16x8_relaxed_dot_i8x16_i7x16(x2, wasm_v128_and(bytes, high_pair)));
+          low[s] = wasm_i16x8_add(low[s], wasm_i16x8_relaxed_dot_i8x16_i7x16(x1, wasm_v128_and(upper, low_pair)));
+          high[s] = wasm_i16x8_add(high[s], wasm_i16x8_relaxed_dot_i8x16_i7x16(x0, wasm_v128_and(upper, high_pair)));
+        }
+      }
+    const v128_t ones = wasm_i16x8_splat(1);
+    for (size_t s = 0; s < n_streams; ++s) {
+      // A pair of `high` lanes is a multiple of 4: the shift is exact.
+      sum[s] = wasm_i32x4_add(sum[s], wasm_i32x4_dot_i16x8(low[s], ones));
+      sum[s] = wasm_i32x4_add(sum[s], wasm_i32x4_shr(wasm_i32x4_dot_i16x8(high[s], ones), 2));
+    }
+  }
+  for (size_t s = 0; s < n_streams; ++s) out[s * out_stride] = sum_of_lanes(sum[s]);
+}
+
+void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t*, int32_t* out) {
+  const size_t quarter = n_rows / 4;
+  const size_t row_bytes = n_cols / 4;
+  for (size_t row = 0; row < quarter; ++row)
+    dot_rows<4>(codes + row * row_bytes, quarter * row_bytes, n_cols, x, out + row, quarter);
+  for (size_t row = 4 * quarter; row < n_rows; ++row) dot_rows<1>(codes + row * row_bytes, 0, n_cols, x, out + row, 1);
+}
+
+}  // namespace
+
+extern const KernelSet wasm_relaxed_kernels;
+const KernelSet wasm_relaxed_kernels = {"relaxed", matvec_i2_s, wasm::matvec_f16, wasm::dot_f32, wasm::mix_f16};
+
+}  // namespace bitnet
