@@ -1,0 +1,55 @@
+// memory.h: big blocks of memory, planned before they are allocated.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <span>
+
+namespace bitnet {
+
+struct FreeMemory {
+  void operator()(uint8_t* bytes) const noexcept { std::free(bytes); }
+};
+
+// Aligned for any vector; not initialised.
+class Block {
+ public:
+  static constexpr size_t alignment = 64;
+
+  // False when there is not that much memory.
+  bool allocate(uint64_t n_bytes) noexcept {
+    if (n_bytes > SIZE_MAX - alignment) return false;
+    bytes_.reset(static_cast<uint8_t*>(std::malloc(static_cast<size_t>(n_bytes) + alignment)));
+    return bytes_ != nullptr;
+  }
+  uint8_t* data() const noexcept {
+    const auto address = reinterpret_cast<uintptr_t>(bytes_.get());
+    return bytes_.get() + (alignment - address % alignment) % alignment;
+  }
+
+ private:
+  std::unique_ptr<uint8_t, FreeMemory> bytes_;
+};
+
+// Hands out spans of one block. Run the same calls twice: without a block to learn the size, then with it.
+class Planner {
+ public:
+  Planner() = default;
+  explicit Planner(uint8_t* block) : block_(block) {}
+
+  template <class T>
+  std::span<T> take(uint64_t n) noexcept {
+    const uint64_t begin = n_bytes_;
+    n_bytes_ += (n * sizeof(T) + Block::alignment - 1) / Block::alignment * Block::alignment;
+    if (block_ == nullptr) return {};
+    return {reinterpret_cast<T*>(block_ + begin), static_cast<size_t>(n)};
+  }
+  uint64_t n_bytes() const noexcept { return n_bytes_; }
+
+ private:
+  uint8_t* block_ = nullptr;
+  uint64_t n_bytes_ = 0;
+};
+
+}  // namespace bitnet

@@ -1,0 +1,56 @@
+// model.h: a GGUF file in memory. It never changes once it is ready.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config.h"
+#include "gguf.h"
+#include "kernels/kernels.h"
+#include "memory.h"
+#include "tokenizer.h"
+#include "weights.h"
+
+namespace bitnet {
+
+// Messages for whoever runs the core.
+struct Log {
+  bn_log_fn function = nullptr;
+  void* user = nullptr;
+
+  enum Level : int32_t { error = 0, warning = 1, info = 2, debug = 3 };
+  void operator()(Level level, const std::string& message) const {
+    if (function != nullptr) function(user, level, message.c_str());
+  }
+};
+
+// All-gather between the ranks of one model; see bn_exchange_fn.
+struct Exchange {
+  bn_exchange_fn function = nullptr;
+  void* user = nullptr;
+};
+
+struct Model {
+  Model(uint64_t file_bytes) : header(file_bytes) {}
+
+  const KernelSet* kernels = nullptr;
+  Rank rank;
+  Exchange exchange;
+  Log log;
+  uint64_t memory_limit_bytes = 0;  // weights and sessions together; 0: none
+
+  GgufHeader header;
+  Config config;
+  Tokenizer tokenizer;
+  Weights weights;
+  uint64_t weights_bytes = 0;
+  Block memory;  // of the weights
+  std::vector<std::string> warnings;
+
+  uint64_t kv_bytes_per_position() const noexcept {
+    const Rank::Part heads = rank.part(config.n_kv_heads, 1);
+    return uint64_t{2} * sizeof(uint16_t) * config.n_layers * (heads.end - heads.begin) * config.head_dim;
+  }
+};
+
+}  // namespace bitnet
