@@ -1,0 +1,151 @@
+#include "ops.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "arithmetic.h"
+#include "dequantize.h"
+#include "half.h"
+#include "kernels/scalar.h"
+
+namespace bitnet {
+
+namespace {
+
+// The sum of squares in 8 lanes of double precision, folded 4 + 4, 2 + 2, 1 + 1.
+double sum_of_squares(std::span<const float> x) noexcept {
+  constexpr size_t n_lanes = 8;
+  double lanes[n_lanes] = {};
+  size_t i = 0;
+  for (; i + n_lanes <= x.size(); i += n_lanes)
+    for (size_t lane = 0; lane < n_lanes; ++lane) {
+      const double value = x[i + lane];
+      lanes[lane] += value * value;
+    }
+  for (; i < x.size(); ++i) lanes[i % n_lanes] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  for (size_t width = n_lanes / 2; width > 0; width /= 2)
+    for (size_t lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+  return lanes[0];
+}
+
+}  // namespace
+
+void rms_norm(std::span<const float> x, Vector weight, float eps, float* out) noexcept {
+  const auto mean = static_cast<float>(sum_of_squares(x) / static_cast<double>(x.size()));
+  const float scale = 1.0f / std::sqrt(mean + eps);
+  for (size_t i = 0; i < x.size(); ++i) out[i] = x[i] * scale * weight[i];
+}
+
+void quantize(std::span<const float> x, QuantizedRow& row) noexcept {
+  constexpr float round_magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, ties to even
+  float largest = 0;
+  for (const float value : x) {
+    const float magnitude = std::fabs(value);
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  row.scale = static_cast<float>(127.0 / std::max(1e-5, static_cast<double>(largest)));
+  int32_t sum = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const int32_t rounded = std::bit_cast<int32_t>(x[i] * row.scale + round_magic) - std::bit_cast<int32_t>(round_magic);
+    // Within +-127 for every finite x; the bound keeps infinities and NaN inside what kernels accept.
+    const int32_t value = rounded < -127 ? -127 : rounded > 127 ? 127 : rounded;
+    row.values[i] = static_cast<int8_t>(value);
+    sum += value;
+  }
+  row.sum = sum;
+}
+
+void multiply(const KernelSet& kernels, const Matrix& matrix, std::span<const float> x, QuantizedRow& quantized,
+              const MatrixScratch& scratch, float* out) noexcept {
+  out += matrix.first_row;
+  switch (matrix.type) {
+    case TensorType::i2_s: {
+      if (quantized.values == nullptr) {
+        quantized.values = scratch.values.data();
+        quantize(x, quantized);
+      }
+      int32_t* sums = scratch.integers.data();
+      kernels.matvec_i2_s(matrix.data, matrix.n_rows, matrix.n_cols, quantized.values, scratch.widened.data(), sums);
+      // Codes are weights plus one: subtracting the sum of the activations leaves the ternary product.
+      for (size_t row = 0; row < matrix.n_rows; ++row)
+        out[row] = static_cast<float>(sums[row] - quantized.sum) / quantized.scale * *matrix.scale;
+      return;
+    }
+    case TensorType::f16:
+      kernels.matvec_f16(reinterpret_cast<const uint16_t*>(matrix.data), matrix.n_rows, matrix.n_cols, x.data(), out);
+      return;
+    default: {
+      const uint64_t stride = row_bytes(matrix.type, matrix.n_cols);
+      for (size_t row = 0; row < matrix.n_rows; ++row) {
+        dequantize_row(matrix.type, matrix.data + row * stride, matrix.n_cols, scratch.weights_row.data());
+        out[row] = kernels.dot_f32(scratch.weights_row.data(), x.data(), matrix.n_cols);
+      }
+    }
+  }
+}
+
+void embedding_row(const Matrix& matrix, size_t row, float* out) noexcept {
+  dequantize_row(matrix.type, matrix.data + row * row_bytes(matrix.type, matrix.n_cols), matrix.n_cols, out);
+  if (matrix.scale != nullptr)
+    for (size_t i = 0; i < matrix.n_cols; ++i) out[i] *= *matrix.scale;
+}
+
+void fill_rope_table(const Config& config, Vector rope_freqs, size_t n_positions, const RopeTable& table) noexcept {
+  const size_t n_pairs = config.n_rot / 2;
+  const double log_base = log_f64(static_cast<double>(config.rope_base));
+  for (size_t pair = 0; pair < n_pairs; ++pair) {
+    double frequency = exp_f64(-2.0 * static_cast<double>(pair) / static_cast<double>(config.n_rot) * log_base);
+    if (!rope_freqs.empty()) frequency /= static_cast<double>(rope_freqs[pair]);
+    frequency /= static_cast<double>(config.rope_scale);
+    for (size_t position = 0; position < n_positions; ++position) {
+      double sine = 0, cosine = 0;
+      sin_cos_f64(static_cast<double>(position) * frequency, sine, cosine);
+      table.cosine[position * n_pairs + pair] = static_cast<float>(cosine);
+      table.sine[position * n_pairs + pair] = static_cast<float>(sine);
+    }
+  }
+}
+
+void rope(RopePairs pairs, size_t n_rot, const float* cosine, const float* sine, float* head) noexcept {
+  const size_t n_pairs = n_rot / 2;
+  const size_t step = pairs == RopePairs::neighbours ? 2 : 1;
+  const size_t partner = pairs == RopePairs::neighbours ? 1 : n_pairs;
+  for (size_t pair = 0; pair < n_pairs; ++pair) {
+    float& a = head[pair * step];
+    float& b = head[pair * step + partner];
+    const float rotated = a * cosine[pair] - b * sine[pair];
+    b = a * sine[pair] + b * cosine[pair];
+    a = rotated;
+  }
+}
+
+void softmax(std::span<float> x) noexcept {
+  float largest = x[0];
+  for (const float value : x) largest = value > largest ? value : largest;
+  float lanes[n_sum_lanes] = {};
+  for (float& value : x) value = exp_f32(value - largest);
+  for (size_t i = 0; i < x.size(); ++i) lanes[i % n_sum_lanes] += x[i];
+  const float inverse = 1.0f / scalar::fold(lanes);
+  for (float& value : x) value *= inverse;
+}
+
+void gate(Activation activation, std::span<float> gate, const float* up) noexcept {
+  switch (activation) {
+    case Activation::squared_relu:
+      for (size_t i = 0; i < gate.size(); ++i) {
+        const float positive = gate[i] > 0 ? gate[i] : 0;
+        gate[i] = positive * positive * up[i];
+      }
+      return;
+    case Activation::silu:
+      for (size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1.0f + exp_f32(-gate[i])) * up[i];
+      return;
+  }
+}
+
+void add(std::span<float> x, const float* y) noexcept {
+  for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+}
+
+}  // namespace bitnet
