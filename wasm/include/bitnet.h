@@ -170,7 +170,7 @@ BN_API bn_status bn_session_top(bn_session* session, size_t k, int32_t* ids, flo
 /* ---- Benchmark ---------------------------------------------------------------------------------------------------- */
 
 /* Run only the matrix kernels that one decoded token needs, once each, on the session's scratch memory;
- * positions, KV cache and logits stay as they are. The caller holds the clock. */
+ * positions and KV cache stay as they are, the logits become invalid. The caller holds the clock. */
 BN_API bn_status bn_session_run_kernels(bn_session* session) BN_NOEXCEPT;
 
 #ifdef __cplusplus
