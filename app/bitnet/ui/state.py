@@ -141,7 +141,9 @@ def describe(reason: str, timings: Timings) -> str:
         f"{timings.decode_tokens:,} tokens",
         f"prompt {timings.prefill_tokens:,} tokens in {timings.prefill_ms / 1000:.2f} s",
     ]
-    return " · ".join(parts + [endings[reason]] * (reason in endings))
+    if reason in endings:
+        parts.append(endings[reason])
+    return " · ".join(parts)
 
 
 def chat_cleared(state: State) -> State:

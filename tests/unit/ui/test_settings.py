@@ -1,0 +1,47 @@
+"""Text of a form or an address becomes settings, or a sentence."""
+
+from __future__ import annotations
+
+import pytest
+from bitnet.errors import BadArgument
+from bitnet.ui.query import parse_query
+from bitnet.ui.settings import Settings
+
+
+def test_the_fields_of_settings_give_the_same_settings() -> None:
+    settings = Settings.of_sampling({"temperature": 0.35, "top_p": 0.5, "seed": 7})
+    assert Settings().with_fields(settings.fields()) == settings
+
+
+def test_an_empty_seed_draws_a_new_one() -> None:
+    assert Settings.of_sampling({"seed": 7}).with_fields({"seed": " "}).sampling.seed is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("temperature", "9", "Temperature must be a number from 0 to 5, not '9'"),
+        ("temperature", "warm", "not 'warm'"),
+        ("temperature", "nan", "not 'nan'"),
+        ("top_p", "0", "Top-p must be"),
+        ("max_tokens", "0", "Max tokens must be a whole number"),
+        ("max_tokens", "2.5", "whole number"),
+        ("seed", "-1", "Seed must be"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_in_words(name: str, text: str, words: str) -> None:
+    with pytest.raises(BadArgument, match="(?s)" + words.replace("(", r"\(")):
+        Settings().with_fields({name: text})
+
+
+def test_an_address_names_model_kernel_and_settings() -> None:
+    query = parse_query("?model=a%20b.gguf&kernel=scalar&temperature=0&system=Be+kind.&other=1")
+    assert (query.model, query.kernel) == ("a b.gguf", "scalar")
+    assert query.fields == {"temperature": "0", "system": "Be kind."}
+    assert query.remarks == ()
+
+
+def test_what_has_no_effect_is_said() -> None:
+    remarks = parse_query("?ranks=4&profile=fast").remarks
+    assert [remark.split()[0] for remark in remarks] == ["ranks=4", "profile=fast"]
+    assert parse_query("?ranks=1").remarks == ()
