@@ -1,0 +1,46 @@
+"""The models of the tests, loaded once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import bitnet
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def tiny_tales() -> Path:
+    """The embedded model: trained, 15 MB."""
+    return PROJECT / "models" / "tiny-tales" / "bitnet-tiny-i2_s.gguf"
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of what other engines say."""
+    return PROJECT / "tests" / "golden"
+
+
+@pytest.fixture(scope="session")
+def seeded(golden: Path) -> Path:
+    """A model of random weights with a vocabulary of 2,048: 1.6 MB."""
+    return golden / "dev-bitnet158-i2s.gguf"
+
+
+@pytest.fixture(scope="session")
+def story_model(tiny_tales: Path) -> Iterator[bitnet.Model]:
+    """The embedded model, loaded."""
+    model = asyncio.run(bitnet.load(tiny_tales))
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
+def seeded_model(seeded: Path) -> Iterator[bitnet.Model]:
+    """The seeded model, loaded."""
+    model = asyncio.run(bitnet.load(seeded))
+    yield model
+    model.close()
