@@ -18,7 +18,7 @@ LOADER = {"memory", "__memory_base", "__table_base", "__indirect_function_table"
 
 
 def missing_imports(core: Path, pyodide: Path) -> list[str]:
-    """Names that *core* imports and that neither the loader, Pyodide's two main files nor *core* itself provides."""
+    """What *core* imports and neither the loader, Pyodide's two main files nor *core* itself provides."""
     module = Module(core)
     provided = LOADER | Module(pyodide / "pyodide.asm.wasm").exports() | module.exports()
     words = set(re.findall(r"[\w$]+", (pyodide / "pyodide.asm.mjs").read_text(encoding="utf-8")))
@@ -33,7 +33,9 @@ def main() -> None:
     core, pyodide = Path(sys.argv[1]), Path(sys.argv[2])
     missing = missing_imports(core, pyodide)
     if missing:
-        sys.exit(f"{core} imports what Pyodide does not have: {', '.join(missing)}; avoid them, or link them in")
+        sys.exit(
+            f"{core} imports what Pyodide does not have: {', '.join(missing)}; avoid them, or link them in"
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Refuse a module for every browser that holds a relaxed SIMD instruction: one of them spoils the whole module.
+"""Refuse a module for every browser that holds a relaxed SIMD instruction: one spoils the whole module.
 
-    python check_instructions.py MODULE.wasm
+python check_instructions.py MODULE.wasm
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ def main() -> None:
     if not opcodes:
         sys.exit(f"{path} holds no SIMD instruction at all: it was built without -msimd128")
     if relaxed := sorted(opcode for opcode in opcodes if opcode >= FIRST_RELAXED):
-        sys.exit(f"{path} holds relaxed SIMD instructions {[hex(opcode) for opcode in relaxed]}: build it without -mrelaxed-simd")
+        names = ", ".join(hex(opcode) for opcode in relaxed)
+        sys.exit(f"{path} holds the relaxed SIMD instructions {names}: build it without -mrelaxed-simd")
 
 
 if __name__ == "__main__":

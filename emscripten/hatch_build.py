@@ -1,6 +1,7 @@
 """Tags the wheel by its platform and takes the core along that was built for it.
 
-BITNET_WHEEL=wasm builds Pyodide's wheel with the two side modules; otherwise it is the wheel of this machine with libbitnet.so.
+BITNET_WHEEL=wasm builds Pyodide's wheel with the two side modules; otherwise it is the wheel of this
+machine with libbitnet.so.
 The core reaches Python through ctypes, so one wheel serves every version: py3-none-PLATFORM.
 """
 
@@ -21,7 +22,7 @@ class CoreBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """Hatchling's hook: runs before the files of a wheel are gathered."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Set the tag and include the core; an editable install finds the core in the source folder by itself."""
+        """Set the tag and include the core; an editable install finds it in the source folder."""
         target = os.environ.get("BITNET_WHEEL", "native")
         if target not in CORES:
             raise ValueError(f"BITNET_WHEEL is {target!r}: set it to one of {', '.join(CORES)}")
@@ -40,6 +41,8 @@ class CoreBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             pins = (Path(self.root) / "emscripten/versions.env").read_text(encoding="utf-8")
             found = re.search(r"^WHEEL_PLATFORM=(\S+)$", pins, re.MULTILINE)
             if found is None:
-                raise ValueError("emscripten/versions.env names no WHEEL_PLATFORM: add the platform tag of Pyodide's wheels")
+                raise ValueError(
+                    "emscripten/versions.env lacks WHEEL_PLATFORM: add the tag of Pyodide's wheels"
+                )
             return found[1]
         return re.sub(r"[-.]", "_", sysconfig.get_platform())

@@ -1,7 +1,7 @@
 """The parts of a WebAssembly binary that the build checks: imports, exports, and every SIMD instruction.
 
-Source: WebAssembly Core Specification 3.0, chapter 5 (binary format); the legacy exception instructions from the
-exception-handling proposal, as Emscripten's compilers still emit them.
+Source: WebAssembly Core Specification 3.0, chapter 5 (binary format); the legacy exception instructions
+from the exception-handling proposal, as Emscripten's compilers still emit them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ IMPORT_SECTION, EXPORT_SECTION, CODE_SECTION = 2, 7, 10
 FUNCTION, TABLE, MEMORY, GLOBAL, TAG = range(5)
 PREFIX_MISC, PREFIX_SIMD = 0xFC, 0xFD
 
-# How many LEB128 numbers follow an opcode; one that is not listed here or treated in _skip_immediates has none.
+# How many LEB128 numbers follow an opcode; one that neither this nor _Reader.instruction names has none.
 _LEB_COUNT = {
     **dict.fromkeys([0x02, 0x03, 0x04, 0x06], 1),  # block, loop, if, try: a type
-    **dict.fromkeys([0x07, 0x08, 0x09, 0x0C, 0x0D, 0x10, 0x12, 0x14, 0x15, 0x18], 1),  # a label, tag, function or type
+    **dict.fromkeys(
+        [0x07, 0x08, 0x09, 0x0C, 0x0D, 0x10, 0x12, 0x14, 0x15, 0x18], 1
+    ),  # a label, tag, function or type
     **dict.fromkeys([0x11, 0x13], 2),  # call_indirect: type, table
     **dict.fromkeys(range(0x20, 0x27), 1),  # local, global, table
     **dict.fromkeys(range(0x28, 0x3F), 2),  # load, store: alignment, offset
-    **dict.fromkeys([0x3F, 0x40, 0x41, 0x42, 0xD0, 0xD2], 1),  # memory.size, memory.grow, integer constants, references
+    **dict.fromkeys(
+        [0x3F, 0x40, 0x41, 0x42, 0xD0, 0xD2], 1
+    ),  # memory.size, memory.grow, integer constants, references
 }
 _MISC_LEB_COUNT = {8: 2, 9: 1, 10: 2, 11: 1, 12: 2, 13: 1, 14: 2, 15: 1, 16: 1, 17: 1}
 
@@ -103,7 +107,7 @@ class _Reader:
         return self.data[self.position - 1]
 
     def leb(self) -> int:
-        """An unsigned LEB128 number; of a signed one only the length is right, which is all that skipping needs."""
+        """An unsigned LEB128 number; of a signed one only the length is right, enough to skip it."""
         value = shift = 0
         while True:
             byte = self.byte()

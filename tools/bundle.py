@@ -1,14 +1,14 @@
-"""Lay out dist/, the folder that any static host can serve: every part is in place before, this only gathers them.
+"""Lay out dist/, the folder that any static host can serve: its parts were built before, this gathers them.
 
-    python tools/bundle.py
+python tools/bundle.py
 
-    index.html, *.js, *.css ...   web/ as it is
-    pyodide/                      Pyodide with its byte-compiled standard library
-    packages/, pyodide-lock.json  what the page loads, byte-compiled
-    wheels/                       the same wheels as they are, for micropip
-    core/                         the core without Python
-    models/                       the catalogue and the embedded model
-    LICENSE, THIRD_PARTY.md       whose work it is
+index.html, *.js, *.css ...   web/ as it is
+pyodide/                      Pyodide with its byte-compiled standard library
+packages/, pyodide-lock.json  what the page loads, byte-compiled
+wheels/                       the same wheels as they are, for micropip
+core/                         the core without Python
+models/                       the catalogue and the embedded model
+LICENSE, THIRD_PARTY.md       whose work it is
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PLACED: set[Path] = set()  # everything else below dist/ is left over from befor
 
 
 def place(source: Path, *target: str) -> None:
-    """Copy one file to its place below dist/; unchanged files keep their date, so that browsers keep their copies."""
+    """Copy one file to its place below dist/; unchanged files keep their date, and browsers their copies."""
     path = DIST.joinpath(*target)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file() or path.read_bytes() != source.read_bytes():
@@ -48,7 +48,9 @@ def place_pyodide() -> None:
     for path in sorted((BUILD / "packages").glob("*.whl")):
         place(path, "packages", path.name)
     packages = [DIST / "packages" / path.name for path in (BUILD / "packages").glob("*.whl")]
-    (BUILD / "pyodide-lock.json").write_text(lock(packages, DIST, PYODIDE / "pyodide-lock.json"), encoding="utf-8")
+    (BUILD / "pyodide-lock.json").write_text(
+        lock(packages, DIST, PYODIDE / "pyodide-lock.json"), encoding="utf-8"
+    )
     place(BUILD / "pyodide-lock.json", "pyodide-lock.json")
     for path in sorted((BUILD / "wheels").glob("*.whl")):
         place(path, "wheels", path.name)
@@ -57,7 +59,9 @@ def place_pyodide() -> None:
 def place_core() -> None:
     simd128, relaxed = BUILD / "standalone/simd128", BUILD / "standalone/relaxed"
     if (simd128 / "bitnet.js").read_bytes() != (relaxed / "bitnet.js").read_bytes():
-        raise SystemExit("the two builds of the core no longer share their bitnet.js: place each under a name of its own")
+        raise SystemExit(
+            "the two builds of the core no longer share their bitnet.js: place each under a name of its own"
+        )
     place(simd128 / "bitnet.js", "core", "bitnet.js")
     place(simd128 / "bitnet.wasm", "core", "bitnet.wasm")
     place(relaxed / "bitnet.wasm", "core", "bitnet-relaxed.wasm")

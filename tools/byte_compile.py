@@ -1,8 +1,9 @@
-"""Byte-compile the modules inside zip archives (the standard library, wheels); runs in Pyodide, whose Python will load them.
+"""Byte-compile the modules in zip archives (standard library, wheels), in the Pyodide that will load them.
 
     node tools/pyodide_run.mjs tools/byte_compile.py TARGET_FOLDER ARCHIVE...
 
-Stock Pyodide compiles its standard library anew at every start; with this one a page starts in under half the time.
+Stock Pyodide compiles its standard library anew at every start; with this one a page starts in under half
+the time.
 The same archive gives the same bytes: fixed dates, sorted names, and hashes in place of time stamps.
 """
 

@@ -1,6 +1,7 @@
 """Write pyodide-lock.json: the packages of the bundle by name, with relative paths, hashes and dependencies.
 
-PyPI's pyodide-lock refuses the tags of ABI 2026_0, and the file is small: see docs/decisions/0014-own-lock-file.md.
+PyPI's pyodide-lock refuses the tags of ABI 2026_0, and the file is small: see
+docs/decisions/0014-own-lock-file.md.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def entry(path: Path, base: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as wheel:
         fields = metadata(wheel)
         required = fields.get_all("Requires-Dist", [])
-        depends = [re.split(r"[\s;<>=!~\[(]", line, maxsplit=1)[0] for line in required if "extra ==" not in line]
+        depends = [
+            re.split(r"[\s;<>=!~\[(]", line, maxsplit=1)[0] for line in required if "extra ==" not in line
+        ]
         return {
             "name": normalised(fields["Name"]),
             "version": fields["Version"],
@@ -61,6 +64,8 @@ def lock(wheels: Iterable[Path], base: Path, stock: Path) -> str:
     packages = {package["name"]: package for package in (entry(path, base) for path in sorted(wheels))}
     for package in packages.values():
         if missing := [name for name in package["depends"] if name not in packages]:
-            raise ValueError(f"{package['name']} depends on {', '.join(missing)}, which the bundle lacks: add its wheel")
+            raise ValueError(
+                f"{package['name']} depends on {', '.join(missing)}, which the bundle lacks: add its wheel"
+            )
     info = json.loads(stock.read_text(encoding="utf-8"))["info"]
     return json.dumps({"info": info, "packages": packages}, indent=1, sort_keys=True) + "\n"

@@ -2,7 +2,8 @@
 
     python tools/serve.py [FOLDER] [--port PORT] [--isolate]
 
-The standard library's server lacks what a model download needs: byte ranges, entity tags, and types for .wasm, .mjs and .whl.
+The standard library's server lacks what a model download needs: byte ranges, entity tags, and types for
+.wasm, .mjs and .whl.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ CHUNK_BYTES = 1 << 20
 
 
 def byte_range(header: str, size: int) -> range | None:
-    """The bytes that a Range header asks for; an empty range where they lie outside, None where the header is not understood."""
+    """The bytes that a Range header asks for; empty outside the file, None if it is not understood."""
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
     if match is None or not any(match.groups()):
         return None
@@ -97,7 +98,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def _redirect_to_folder(self) -> None:
         path, question, query = self.path.partition("?")
-        self._head(HTTPStatus.MOVED_PERMANENTLY, {"Location": f"{path}/{question}{query}", "Content-Length": "0"})
+        self._head(
+            HTTPStatus.MOVED_PERMANENTLY, {"Location": f"{path}/{question}{query}", "Content-Length": "0"}
+        )
 
     def _head(self, code: HTTPStatus, headers: dict[str, str]) -> None:
         self.send_response(code)
@@ -154,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         server = open_server(options.folder, options.port, isolate=options.isolate, quiet=not options.verbose)
     except OSError as error:
-        sys.exit(f"port {options.port} cannot be used ({error.strerror}): choose another, as in 'make run PORT=8001'")
+        sys.exit(f"port {options.port} cannot be used ({error.strerror}): choose another: make run PORT=8001")
     with server:
         print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends it)", flush=True)
         try:
