@@ -5,6 +5,8 @@
 ...     print(piece, end="")
 """
 
+import logging
+
 from bitnet.chat import Conversation
 from bitnet.errors import (
     BadArgument,
@@ -48,3 +50,6 @@ __all__ = [
     "Unsupported",
     "load",
 ]
+
+# What the core logs, errors too, also comes as exceptions and warnings: silent until the program asks for it.
+logging.getLogger("bitnet").addHandler(logging.NullHandler())

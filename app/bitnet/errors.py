@@ -20,7 +20,6 @@ BitNetError
 
 Every message is one sentence that holds the value that was wrong and what to do about it.
 """
-# ruff: noqa: N818 - "BadFile" says that it is an error; a suffix on every name would only make them longer.
 
 from __future__ import annotations
 

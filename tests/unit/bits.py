@@ -1,6 +1,6 @@
 """Whole generations as bytes: what every kernel, on every machine and in every browser, must repeat exactly.
 
-``tools/make_bits.py`` measures once with the scalar native kernel; ``differences`` compares any model with that.
+``tools/make_bits.py`` measures once with the scalar native kernel; ``differences`` compares a model with it.
 This file needs nothing but the package, so that CPython, Pyodide and a page can all run it.
 """
 

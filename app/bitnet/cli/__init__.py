@@ -21,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.threads != 1:
         parser.error(f"--threads {options.threads} is not possible in this version: leave it out, or give 1")
+    if getattr(options, "ids", None) is not None and getattr(options, "chat", False):
+        parser.error("--chat needs words: give --prompt instead of --ids")
     try:
         options.run(options)
         sys.stdout.flush()

@@ -13,7 +13,6 @@ from typing import Any
 
 import bitnet
 from bitnet.cli import npy
-from bitnet.errors import BadArgument
 from bitnet.prompt import encode_chat
 
 
@@ -30,8 +29,6 @@ def sampling(options: argparse.Namespace) -> dict[str, Any]:
 
 def generate(options: argparse.Namespace) -> None:
     """Continue a prompt: text as it comes, or one JSON object at the end."""
-    if options.chat and options.ids is not None:
-        raise BadArgument("--chat needs words: give --prompt instead of --ids.")
     asyncio.run(_generate(options))
 
 

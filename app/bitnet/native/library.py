@@ -133,5 +133,6 @@ class Library:
 
     def exception(self, status: int, sentence: str) -> errors.BitNetError:
         """The one exception that stands for *status*, with the core's own sentence."""
-        name = self.calls.bn_status_name(status).decode()
-        return EXCEPTIONS.get(status, errors.BitNetError)(sentence or f"The core failed with {name}.")
+        sentence = sentence or f"the core failed with {self.calls.bn_status_name(status).decode()}"
+        sentence = sentence[0].upper() + sentence[1:].removesuffix(".") + "."
+        return EXCEPTIONS.get(status, errors.BitNetError)(sentence)
