@@ -152,7 +152,8 @@ TEST_CASE("llama-bpe splits words, numbers of three digits, symbols and whitespa
   CHECK(pieces("llama-bpe", "f(x):\n\n\ty ++\r\nz") == Texts{"f", "(x", "):\n\n", "\ty", " ++\r\n", "z"});
   CHECK(pieces("llama-bpe", "a   b \n \n  c  ") == Texts{"a", "  ", " b", " \n \n", " ", " c", "  "});
   CHECK(pieces("llama-bpe", "naïve привет 你好½٣") == Texts{"naïve", " привет", " 你好", "½٣"});
-  CHECK(pieces("llama-bpe", "don'ſ x\u0301\u00a0y") == Texts{"don", "'ſ", " x", "\u0301", "\u00a0y"});
+  CHECK(pieces("llama-bpe", "don'ſx I'Llama I'lx") == Texts{"don", "'ſ", "x", " I", "'Ll", "ama", " I", "'lx"});
+  CHECK(pieces("llama-bpe", "x\u0301\u00a0y") == Texts{"x", "\u0301", "\u00a0y"});
 }
 
 TEST_CASE("the other pre-tokenizers split as their expressions say") {
@@ -210,6 +211,16 @@ TEST_CASE("the merge of lowest rank goes first, the leftmost of equals") {
   CHECK(built.encode("abab") == Ids{ab, ab});
   CHECK(built.encode("aaa") == Ids{aa, 'a'});
   CHECK(built.encode("aab") == Ids{'a', ab});
+}
+
+TEST_CASE("what a merge makes merges on, to its left and to its right") {
+  Model model;
+  model.add_merge("b", "c");
+  const int32_t bcd = model.add_merge("bc", "d");
+  const int32_t abcd = model.add_merge("a", "bcd");
+  const Built built = build(model, "gpt-2");
+  CHECK(built.encode("bcd") == Ids{bcd});
+  CHECK(built.encode("xabcdx") == Ids{'x', abcd, 'x'});
 }
 
 TEST_CASE("a piece that is a token needs no merges under llama-bpe, but does under gpt-2") {
@@ -337,9 +348,10 @@ TEST_CASE("a generation ends at the named tokens and at those whose text says so
   const int32_t eot = model.add("<|eot_id|>", control);
   const int32_t eom = model.add("<message end>", control);
   const int32_t prose = model.add(written("<EOT>"));  // an ordinary token
-  model.number("tokenizer.ggml.bos_token_id", bos).number("tokenizer.ggml.eos_token_id", eos);
+  model.number("tokenizer.ggml.bos_token_id", bos);
   model.number("tokenizer.ggml.eom_token_id", eom);
-  Model named = model;
+  Model named = model, turn_is_eos = Model(model).number("tokenizer.ggml.eos_token_id", eot);
+  model.number("tokenizer.ggml.eos_token_id", eos);
 
   const Built by_text = build(model);
   CHECK(by_text.tokenizer.end_ids() == Ids{eos, eot, eom});
@@ -350,8 +362,9 @@ TEST_CASE("a generation ends at the named tokens and at those whose text says so
   REQUIRE(by_text.warnings.size() == 1);
   CHECK(by_text.warnings[0].find("<|eot_id|>") != std::string::npos);
 
-  named.number("tokenizer.ggml.eot_token_id", eot);
+  named.number("tokenizer.ggml.eos_token_id", eos).number("tokenizer.ggml.eot_token_id", eot);
   CHECK(build(named).warnings.empty());
+  CHECK(build(turn_is_eos).warnings.empty());
 }
 
 TEST_CASE("merges that make no token are left out with a warning, and so are second tokens of a text") {

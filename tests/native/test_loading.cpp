@@ -1,0 +1,222 @@
+// Loading: any chunking gives the same model; damaged and foreign files are refused in words.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "gguf_file.h"
+
+using namespace test;
+
+namespace {
+
+std::vector<float> logits_of(bn_model* model) {
+  Conversation conversation(model);
+  const int32_t tokens[] = {1, 2, 3};
+  REQUIRE(bn_session_prefill(conversation.session, tokens, 3, 1) == BN_OK);
+  return conversation.logits();
+}
+
+struct Refusal {
+  const char* what;
+  bn_status status;
+  const char* sentence;  // a part of it
+  std::function<Bytes(GgufFile)> broken;
+};
+
+// Metadata keys of the small model by short name.
+std::string key(const char* name) { return std::string("bitnet-b1.58.") + name; }
+
+const Refusal refusals[] = {
+    {"empty", BN_BAD_FILE, "empty", [](GgufFile) { return Bytes(); }},
+    {"text instead of GGUF", BN_BAD_FILE, "not a GGUF file", [](GgufFile) { return Bytes(100, 'x'); }},
+    {"only the magic", BN_BAD_FILE, "ends inside its header", [](GgufFile) { return Bytes{'G', 'G', 'U', 'F'}; }},
+    {"version 1", BN_UNSUPPORTED, "version 1",
+     [](GgufFile file) { file.version = 1; return file.bytes(); }},
+    {"big-endian", BN_UNSUPPORTED, "big-endian",
+     [](GgufFile file) { file.version = 0x03000000; return file.bytes(); }},
+    {"absurd number of tensors", BN_BAD_FILE, "tensors",
+     [](GgufFile file) { Bytes bytes = file.bytes(); std::memset(bytes.data() + 8, 0xff, 8); return bytes; }},
+    {"absurd number of keys", BN_BAD_FILE, "metadata keys",
+     [](GgufFile file) { Bytes bytes = file.bytes(); std::memset(bytes.data() + 16, 0x7f, 8); return bytes; }},
+    {"key of absurd length", BN_BAD_FILE, "bytes long",
+     [](GgufFile file) { Bytes bytes = file.bytes(); std::memset(bytes.data() + 24, 0xff, 8); return bytes; }},
+    {"value type that does not exist", BN_BAD_FILE, "value type 99",
+     [](GgufFile file) { file.keys[0][8 + 20] = 99; return file.bytes(); }},
+    {"the same key twice", BN_BAD_FILE, "appears twice",
+     [](GgufFile file) { file.text("general.name", "again"); return file.bytes(); }},
+    {"alignment that is no power of two", BN_BAD_FILE, "general.alignment is 48",
+     [](GgufFile file) { file.number("general.alignment", 48); return file.bytes(); }},
+    {"part of a split model", BN_UNSUPPORTED, "split into 3",
+     [](GgufFile file) { file.number("split.count", 3); return file.bytes(); }},
+    {"tensor with no dimensions", BN_BAD_FILE, "0 dimensions",
+     [](GgufFile file) { file.tensors[0].shape = {}; return file.bytes(); }},
+    {"tensor with a zero in its shape", BN_BAD_FILE, "impossible shape",
+     [](GgufFile file) { file.tensors[0].shape = {0, 300}; return file.bytes(); }},
+    {"tensor whose size overflows", BN_BAD_FILE, "impossible shape",
+     [](GgufFile file) { file.tensors[0].shape = {uint64_t{1} << 40, uint64_t{1} << 40}; return file.bytes(); }},
+    {"tensor type of another engine", BN_UNSUPPORTED, "Q4_K",
+     [](GgufFile file) { file.tensors[0].type = 12; return file.bytes(); }},
+    {"tensor type that does not exist", BN_UNSUPPORTED, "type 4711 (unknown)",
+     [](GgufFile file) { file.tensors[0].type = 4711; return file.bytes(); }},
+    {"I2_S rows that are no multiple of 128", BN_UNSUPPORTED, "no whole number of I2_S blocks",
+     [](GgufFile file) { file.tensor("blk.0.attn_q.weight").shape = {96, 128}; return file.bytes(); }},
+    {"two tensors of one name", BN_BAD_FILE, "appears twice",
+     [](GgufFile file) { file.tensors.push_back(file.tensors[1]); return file.bytes(); }},
+    {"truncated data", BN_BAD_FILE, "truncated",
+     [](GgufFile file) { Bytes bytes = file.bytes(); bytes.resize(bytes.size() - 100); return bytes; }},
+    {"code 3 in a ternary tensor", BN_BAD_FILE, "code 3",
+     [](GgufFile file) { file.tensor("blk.1.ffn_up.weight").data[5000] = 0xc0; return file.bytes(); }},
+    {"negative scale", BN_BAD_FILE, "scale -1",
+     [](GgufFile file) {
+       const float scale = -1;
+       Bytes& data = file.tensor("blk.0.attn_q.weight").data;
+       std::memcpy(data.data() + data.size() - 32, &scale, 4);
+       return file.bytes();
+     }},
+    {"scale that is not a number", BN_BAD_FILE, "scale",
+     [](GgufFile file) {
+       Bytes& data = file.tensor("blk.0.attn_q.weight").data;
+       std::memset(data.data() + data.size() - 32, 0xff, 4);
+       return file.bytes();
+     }},
+    {"no architecture", BN_BAD_FILE, "general.architecture",
+     [](GgufFile file) { file.keys.erase(file.keys.begin()); return file.bytes(); }},
+    {"foreign architecture", BN_UNSUPPORTED, "\"mamba\"",
+     [](GgufFile file) { file.keys.erase(file.keys.begin()); file.text("general.architecture", "mamba"); return file.bytes(); }},
+    {"no sub-norm", BN_BAD_FILE, "blk.1.ffn_sub_norm.weight",
+     [](GgufFile file) { file.remove("blk.1.ffn_sub_norm.weight"); return file.bytes(); }},
+    {"matrix of another shape", BN_BAD_FILE, "instead of [128, 256]",
+     [](GgufFile file) {
+       file.tensor("blk.0.ffn_gate.weight").shape = {128, 128};
+       return file.bytes();
+     }},
+    {"norm weights in F16", BN_UNSUPPORTED, "only F32",
+     [](GgufFile file) { file.tensor("output_norm.weight").type = 1; return file.bytes(); }},
+    {"tensor that plays no known part", BN_UNSUPPORTED, "blk.0.attn_q.scale",
+     [](GgufFile file) { file.tensors.push_back({"blk.0.attn_q.scale", {1}, 0, Bytes(4)}); return file.bytes(); }},
+    {"heads that cannot share", BN_BAD_FILE, "cannot share 3",
+     [](GgufFile file) {
+       file.again(key("attention.head_count_kv"), [&] { file.number(key("attention.head_count_kv"), 3); });
+       return file.bytes();
+     }},
+    {"a rotation wider than a head", BN_BAD_FILE, "cannot rotate 64",
+     [](GgufFile file) {
+       file.again(key("rope.dimension_count"), [&] { file.number(key("rope.dimension_count"), 64); });
+       return file.bytes();
+     }},
+    {"an unknown activation", BN_UNSUPPORTED, "\"gelu\"",
+     [](GgufFile file) { file.text(key("hidden_activation"), "gelu"); return file.bytes(); }},
+    {"zero layers", BN_BAD_FILE, "block_count is 0",
+     [](GgufFile file) {
+       file.again(key("block_count"), [&] { file.number(key("block_count"), 0); });
+       return file.bytes();
+     }},
+    {"no tokenizer", BN_BAD_FILE, "tokenizer",
+     [](GgufFile file) {
+       std::erase_if(file.keys, [](const Bytes& entry) {
+         return std::string(entry.begin() + 8, entry.end()).starts_with("tokenizer.ggml.tokens");
+       });
+       return file.bytes();
+     }},
+};
+
+}  // namespace
+
+TEST_CASE("a small model loads and says what it is") {
+  const Loaded loaded(SmallModel::file().bytes());
+  REQUIRE_MESSAGE(loaded.status == BN_OK, loaded.error());
+  CHECK(bn_model_stage(loaded.model) == 2);
+  const std::string info = bn_model_info(loaded.model);
+  CHECK(info.find("\"architecture\":\"bitnet-b1.58\"") != std::string::npos);
+  CHECK(info.find("\"n_ff\":256") != std::string::npos);
+  CHECK(info.find("{\"name\":\"blk.1.ffn_down.weight\",\"type\":\"I2_S\",\"shape\":[256,128]") != std::string::npos);
+}
+
+TEST_CASE("damaged and foreign files are refused in words") {
+  for (const Refusal& refusal : refusals) {
+    CAPTURE(refusal.what);
+    const Loaded loaded(refusal.broken(SmallModel::file()));
+    CHECK(loaded.status == refusal.status);
+    CHECK_MESSAGE(loaded.error().find(refusal.sentence) != std::string::npos, loaded.error());
+    CHECK(bn_model_stage(loaded.model) == 3);
+    bn_session* session = nullptr;
+    CHECK(bn_session_new(loaded.model, 0, &session) != BN_OK);
+    CHECK(session == nullptr);
+  }
+}
+
+TEST_CASE("every truncation of a file is refused") {
+  const Bytes whole = SmallModel::file().bytes();
+  for (size_t n_bytes = 0; n_bytes < whole.size(); n_bytes += n_bytes < 6000 ? 37 : 20011) {
+    bn_model* model = nullptr;
+    REQUIRE(bn_model_new(0, nullptr, 0, 0, 1, nullptr, nullptr, nullptr, nullptr, &model) == BN_OK);
+    bn_status status = bn_model_push(model, whole.data(), n_bytes);
+    if (status == BN_OK) status = bn_model_finish(model);
+    CAPTURE(n_bytes);
+    CHECK(status == BN_BAD_FILE);
+    bn_model_free(model);
+  }
+}
+
+TEST_CASE("any chunking gives the same model, with and without a copy in between") {
+  const Bytes file = SmallModel::file().bytes();
+  const Loaded whole(file);
+  REQUIRE(whole.status == BN_OK);
+  const std::vector<float> expected = logits_of(whole.model);
+  for (const size_t chunk : {1u, 7u, 4096u, 70000u}) {
+    CAPTURE(chunk);
+    bn_model* pushed = nullptr;
+    bn_model* written = nullptr;
+    REQUIRE(bn_model_new(0, nullptr, 0, 0, 1, nullptr, nullptr, nullptr, nullptr, &pushed) == BN_OK);
+    REQUIRE(bn_model_new(file.size(), nullptr, 0, 0, 1, nullptr, nullptr, nullptr, nullptr, &written) == BN_OK);
+    for (size_t at = 0; at < file.size(); at += chunk)
+      REQUIRE(bn_model_push(pushed, file.data() + at, std::min(chunk, file.size() - at)) == BN_OK);
+    for (size_t at = 0; at < file.size();) {
+      uint8_t* where = nullptr;
+      const size_t n_bytes = std::min({chunk, file.size() - at, bn_model_window(written, &where)});
+      REQUIRE(n_bytes > 0);
+      std::memcpy(where, file.data() + at, n_bytes);
+      REQUIRE(bn_model_commit(written, n_bytes) == BN_OK);
+      at += n_bytes;
+    }
+    for (bn_model* model : {pushed, written}) {
+      REQUIRE(bn_model_finish(model) == BN_OK);
+      CHECK(bn_model_position(model) == file.size());
+      CHECK(std::string(bn_model_info(model)) == bn_model_info(whole.model));
+      CHECK(logits_of(model) == expected);
+      bn_model_free(model);
+    }
+  }
+}
+
+TEST_CASE("tensors may stand in any order and with gaps between them") {
+  GgufFile file = SmallModel::file();
+  const Loaded usual(file.bytes());
+  std::swap(file.tensors[0], file.tensors[5]);
+  std::swap(file.tensors[1], file.tensors[9]);
+  file.tensors[3].data.resize(file.tensors[3].data.size() + 256);
+  const Loaded shuffled(file.bytes());
+  REQUIRE_MESSAGE(shuffled.status == BN_OK, shuffled.error());
+  CHECK(logits_of(shuffled.model) == logits_of(usual.model));
+}
+
+TEST_CASE("a model above the memory limit is refused with the bytes that are missing") {
+  const Loaded loaded(SmallModel::file().bytes(), nullptr, 100000);
+  CHECK(loaded.status == BN_OUT_OF_MEMORY);
+  CHECK_MESSAGE(loaded.error().find("more than allowed") != std::string::npos, loaded.error());
+}
+
+TEST_CASE("a context above the memory limit is refused and a shorter one works") {
+  const Bytes file = SmallModel::file().bytes();
+  const Loaded measured(file);
+  const uint64_t short_bytes = bn_session_bytes(measured.model, 8);
+  const std::string info = bn_model_info(measured.model);
+  const uint64_t weights = std::stoull(info.substr(info.find("\"weights_bytes\":") + 16));
+  const Loaded limited(file, nullptr, weights + short_bytes);
+  REQUIRE(limited.status == BN_OK);
+  bn_session* session = nullptr;
+  CHECK(bn_session_new(limited.model, 64, &session) == BN_OUT_OF_MEMORY);
+  CHECK(bn_session_new(limited.model, 8, &session) == BN_OK);
+  bn_session_free(session);
+}

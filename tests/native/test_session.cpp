@@ -1,0 +1,221 @@
+// Sessions: any slicing, any number of ranks and any kernel give the same bits; nothing allocates on the way.
+#include <doctest/doctest.h>
+
+#include <barrier>
+#include <thread>
+
+#include "gguf_file.h"
+#include "kernel_check.h"
+
+using namespace test;
+
+// Of the sanitizer's run time; not every compiler installs its header.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*malloc_hook)(const volatile void*, size_t),
+                                                         void (*free_hook)(const volatile void*));
+
+namespace {
+
+const std::vector<int32_t> prompt = [] {
+  std::vector<int32_t> tokens;
+  for (int32_t i = 0; i < 40; ++i) tokens.push_back(i * 7 % 290);
+  return tokens;
+}();
+
+std::vector<float> prefill_in_slices(bn_model* model, size_t slice) {
+  Conversation conversation(model);
+  for (size_t at = 0; at < prompt.size(); at += slice)
+    REQUIRE(bn_session_prefill(conversation.session, prompt.data() + at, std::min(slice, prompt.size() - at), 1) == BN_OK);
+  return conversation.logits();
+}
+
+// Ranks as threads: an exchange copies every rank's part to all others between two barriers.
+class Ranks {
+ public:
+  explicit Ranks(uint32_t n_ranks) : n_ranks_(n_ranks), barrier_(n_ranks), rows_(n_ranks) {}
+
+  std::vector<std::vector<float>> logits(const Bytes& file) {
+    std::vector<std::vector<float>> results(n_ranks_);
+    std::vector<std::thread> threads;
+    for (uint32_t rank = 0; rank < n_ranks_; ++rank)
+      threads.emplace_back([&, rank] {
+        Seat seat = {this, rank};
+        bn_model* model = nullptr;
+        if (bn_model_new(file.size(), nullptr, 0, rank, n_ranks_, exchange, &seat, nullptr, nullptr, &model) == BN_OK &&
+            bn_model_push(model, file.data(), file.size()) == BN_OK && bn_model_finish(model) == BN_OK) {
+          Conversation conversation(model);
+          if (bn_session_prefill(conversation.session, prompt.data(), prompt.size(), 1) == BN_OK)
+            results[rank] = conversation.logits();
+        }
+        bn_model_free(model);
+      });
+    for (std::thread& thread : threads) thread.join();
+    return results;
+  }
+
+ private:
+  struct Seat {
+    Ranks* ranks;
+    uint32_t rank;
+  };
+  struct Part {
+    uint8_t* data;
+    size_t begin, end;
+  };
+
+  static int32_t exchange(void* user, void* data, size_t n_rows, size_t row_bytes, size_t begin, size_t end) {
+    const auto [ranks, rank] = *static_cast<Seat*>(user);
+    ranks->rows_[rank] = {static_cast<uint8_t*>(data), begin, end};
+    ranks->barrier_.arrive_and_wait();
+    for (const Part& part : ranks->rows_)
+      for (size_t row = 0; row < n_rows && part.data != data; ++row)
+        std::memcpy(static_cast<uint8_t*>(data) + row * row_bytes + part.begin, part.data + row * row_bytes + part.begin,
+                    part.end - part.begin);
+    ranks->barrier_.arrive_and_wait();
+    return 0;
+  }
+
+  uint32_t n_ranks_;
+  std::barrier<> barrier_;
+  std::vector<Part> rows_;
+};
+
+}  // namespace
+
+TEST_CASE("every kernel set equals the scalar one") {
+  const Loaded loaded(SmallModel::file().bytes(), "scalar");
+  const std::vector<float> expected = prefill_in_slices(loaded.model, 40);
+  for (size_t i = 0; const char* kernel = bn_kernel_name(i); ++i) {
+    CAPTURE(kernel);
+    size_t n_mismatches = 1;
+    CHECK(bn_kernel_check(kernel, 7, 20, &n_mismatches) == BN_OK);
+    CHECK(n_mismatches == 0);
+    const Loaded with_kernel(SmallModel::file().bytes(), kernel);
+    CHECK(prefill_in_slices(with_kernel.model, 40) == expected);
+  }
+}
+
+TEST_CASE("the kernel check notices a kernel that is wrong in one place") {
+  bitnet::KernelSet wrong = bitnet::scalar_kernels;
+  SUBCASE("ternary products") {
+    wrong.matvec_i2_s = [](const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t* scratch,
+                           int32_t* out) {
+      bitnet::scalar_kernels.matvec_i2_s(codes, n_rows, n_cols, x, scratch, out);
+      out[n_rows - 1] ^= 1;
+    };
+  }
+  SUBCASE("half-float products") {
+    wrong.matvec_f16 = [](const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out) {
+      bitnet::scalar_kernels.matvec_f16(rows, n_rows, n_cols, x, out);
+      out[0] += out[0] * 1e-7f;
+    };
+  }
+  CHECK(bitnet::count_kernel_mismatches(wrong, 1, 5) > 0);
+}
+
+TEST_CASE("a prompt in slices of any length gives the same bits") {
+  const Loaded loaded(SmallModel::file().bytes());
+  const std::vector<float> expected = prefill_in_slices(loaded.model, 40);
+  for (const size_t slice : {1u, 3u, 16u, 17u}) CHECK(prefill_in_slices(loaded.model, slice) == expected);
+}
+
+TEST_CASE("any number of ranks gives the bits of one, also where heads cannot be shared out evenly") {
+  const Bytes file = SmallModel::file().bytes();
+  const Loaded loaded(file);
+  const std::vector<float> expected = prefill_in_slices(loaded.model, 40);
+  for (const uint32_t n_ranks : {2u, 3u, 5u}) {
+    CAPTURE(n_ranks);
+    for (const std::vector<float>& logits : Ranks(n_ranks).logits(file)) CHECK(logits == expected);
+  }
+}
+
+TEST_CASE("going back and running other tokens leaves no trace of what was forgotten") {
+  const Loaded loaded(SmallModel::file().bytes());
+  Conversation conversation(loaded.model);
+  REQUIRE(bn_session_prefill(conversation.session, prompt.data(), 10, 1) == BN_OK);
+  const std::vector<float> expected = conversation.logits();
+  REQUIRE(bn_session_prefill(conversation.session, prompt.data() + 20, 15, 1) == BN_OK);
+  CHECK(bn_session_rewind(conversation.session, 9) == BN_OK);
+  CHECK(bn_session_logits(conversation.session) == nullptr);
+  REQUIRE(bn_session_decode(conversation.session, prompt[9]) == BN_OK);
+  CHECK(conversation.logits() == expected);
+  CHECK(bn_session_rewind(conversation.session, 11) == BN_BAD_ARGUMENT);
+}
+
+TEST_CASE("a prompt that does not fit changes nothing") {
+  const Loaded loaded(SmallModel::file().bytes());
+  Conversation conversation(loaded.model, 16);
+  REQUIRE(bn_session_prefill(conversation.session, prompt.data(), 10, 1) == BN_OK);
+  const std::vector<float> before = conversation.logits();
+  CHECK(bn_session_prefill(conversation.session, prompt.data(), 7, 1) == BN_CONTEXT_FULL);
+  CHECK(std::string(bn_session_error(conversation.session)).find("6 of 16 positions are left") != std::string::npos);
+  CHECK(bn_session_position(conversation.session) == 10);
+  CHECK(conversation.logits() == before);
+  CHECK(bn_session_prefill(conversation.session, prompt.data(), 6, 1) == BN_OK);
+}
+
+TEST_CASE("mistakes of the caller are named") {
+  const Loaded loaded(SmallModel::file().bytes());
+  Conversation conversation(loaded.model);
+  int32_t token = 0;
+  CHECK(bn_session_sample(conversation.session, &token) == BN_NOT_READY);
+  CHECK(bn_session_decode(conversation.session, 300) == BN_BAD_ARGUMENT);
+  CHECK(bn_session_decode(conversation.session, -1) == BN_BAD_ARGUMENT);
+  CHECK(bn_session_prefill(conversation.session, nullptr, 0, 1) == BN_BAD_ARGUMENT);
+  CHECK(bn_session_decode(nullptr, 1) == BN_BAD_ARGUMENT);
+  bn_session* session = nullptr;
+  CHECK(bn_session_new(loaded.model, 65, &session) == BN_BAD_ARGUMENT);
+  bn_model* model = nullptr;
+  CHECK(bn_model_new(0, "abacus", 0, 0, 1, nullptr, nullptr, nullptr, nullptr, &model) == BN_BAD_ARGUMENT);
+  CHECK(bn_model_new(0, nullptr, 0, 1, 1, nullptr, nullptr, nullptr, nullptr, &model) == BN_BAD_ARGUMENT);
+}
+
+TEST_CASE("token 0 is an ordinary token") {
+  const Loaded loaded(SmallModel::file().bytes());
+  Conversation conversation(loaded.model);
+  CHECK(bn_session_decode(conversation.session, 0) == BN_OK);
+  CHECK(bn_session_position(conversation.session) == 1);
+}
+
+TEST_CASE("the epsilon and the rope base of the file decide the result") {
+  const Loaded loaded(SmallModel::file().bytes());
+  const std::vector<float> expected = prefill_in_slices(loaded.model, 40);
+  for (const auto& [key, value] : {std::pair("bitnet-b1.58.attention.layer_norm_rms_epsilon", 1e-6f),
+                                   std::pair("bitnet-b1.58.rope.freq_base", 10000.0f)}) {
+    CAPTURE(key);
+    GgufFile file = SmallModel::file();
+    file.again(key, [&] { file.real(key, value); });
+    const Loaded changed(file.bytes());
+    CHECK(prefill_in_slices(changed.model, 40) != expected);
+  }
+}
+
+TEST_CASE("numbers that are not finite are an error, not an answer") {
+  GgufFile file = SmallModel::file();
+  const float infinity = 1.0f / 0.0f;
+  std::memcpy(file.tensor("output_norm.weight").data.data(), &infinity, 4);
+  const Loaded loaded(file.bytes());
+  REQUIRE(loaded.status == BN_OK);
+  Conversation conversation(loaded.model);
+  CHECK(bn_session_decode(conversation.session, 1) == BN_BAD_NUMBERS);
+  CHECK(bn_session_logits(conversation.session) == nullptr);
+}
+
+TEST_CASE("prefill, decode and sampling allocate nothing") {
+  static size_t n_allocations = 0;
+  REQUIRE(__sanitizer_install_malloc_and_free_hooks([](const volatile void*, size_t) { n_allocations += 1; },
+                                                    [](const volatile void*) {}) > 0);
+  const Loaded loaded(SmallModel::file().bytes());
+  Conversation conversation(loaded.model);
+  REQUIRE(bn_session_set_sampling(conversation.session, 0.8f, 40, 0.9f, 0.01f, 1.1f, 64, 1) == BN_OK);
+  const size_t before = n_allocations;
+  bn_status status = bn_session_prefill(conversation.session, prompt.data(), prompt.size(), 1);
+  for (int i = 0; i < 5 && status == BN_OK; ++i) {
+    int32_t token = 0;
+    status = bn_session_sample(conversation.session, &token);
+    if (status == BN_OK) status = bn_session_decode(conversation.session, token);
+  }
+  const size_t allocated = n_allocations - before;
+  CHECK(status == BN_OK);
+  CHECK(allocated == 0);
+  CHECK(before > 0);  // so the hook does count: loading allocates
+}
