@@ -192,7 +192,7 @@ void Tokenizer::encode(std::string_view text, bool add_special, bool parse_speci
 }
 
 void Tokenizer::piece(int32_t id, bool special, std::string& bytes) const {
-  if (id < 0 || static_cast<size_t>(id) >= size()) return;
+  if (static_cast<size_t>(id) >= size()) return;  // negative ones become very large
   const TokenType type = parts_->vocabulary.type(id);
   const bool prints = type == TokenType::normal || type == TokenType::user_defined || type == TokenType::byte;
   if (prints || special) bytes.append(parts_->vocabulary.bytes(id));
