@@ -63,7 +63,8 @@ def general_category() -> Callable[[str], str]:
             return category
         found.append(f"{name} has {module.unidata_version}")
     sys.exit(
-        f"Unicode {UNICODE_VERSION} is needed, but {', '.join(found)}: pip install unicodedata2=={UNICODE_VERSION}"
+        f"Unicode {UNICODE_VERSION} is needed, but {', '.join(found)}: "
+        f"pip install unicodedata2=={UNICODE_VERSION}"
     )
 
 
