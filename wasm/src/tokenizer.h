@@ -21,7 +21,6 @@ class Tokenizer {
 
   // Read tokenizer.ggml.*; every id and count is checked. A repaired or guessed detail (a missing `pre`, an
   // end-of-turn token that only its text gives away) is one sentence in `warnings`.
-  // `metadata` must outlive the tokenizer: token texts are not copied.
   Status build(const Metadata& metadata, std::vector<std::string>& warnings);
 
   // Append the ids of `text` (any bytes) to `ids`. add_special: BOS/EOS as the model asks; never BOS twice.
