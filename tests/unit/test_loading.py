@@ -119,10 +119,9 @@ def test_progress_is_reported_up_to_the_last_byte(seeded: Path) -> None:
 def test_a_name_of_the_catalogue_is_a_source() -> None:
     if isinstance(this_host().catalogue, str):
         pytest.skip("the catalogue of a site is tested with the site, in a browser")
-    with asyncio.Runner() as runner:
-        model = runner.run(bitnet.load("tiny-tales"))
-        assert model.info.name == "BitNet b1.58 Tiny Tales 40M"
-        model.close()
+    model = asyncio.run(bitnet.load("tiny-tales"))
+    assert model.info.name == "BitNet b1.58 Tiny Tales 40M"
+    model.close()
 
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
