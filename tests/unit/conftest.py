@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bitnet
+import hypothesis
 import pytest
+
+# A busy machine, or Pyodide, may take its time: slowness is not what these tests are about.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -57,7 +57,7 @@ SIZES = st.lists(st.integers(1, 50), max_size=8).flatmap(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(SIZES, st.booleans())
 def test_any_chunking_gives_the_same_model(sizes: list[int], knows_size: bool) -> None:
     total = len(file_bytes()) if knows_size else None
@@ -70,7 +70,7 @@ def test_a_header_of_tiny_chunks_gives_the_same_model() -> None:
     assert asyncio.run(facts(ChunkedBody(file_bytes(), sizes, None))) == facts_of_one_chunk()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, len(SEEDED.read_bytes()) - 1), st.booleans())
 def test_a_file_cut_anywhere_is_refused(cut: int, knows_size: bool) -> None:
     data = file_bytes()[:cut]
@@ -78,7 +78,7 @@ def test_a_file_cut_anywhere_is_refused(cut: int, knows_size: bool) -> None:
         asyncio.run(facts(ChunkedBody(data, [100_000], cut if knows_size else None)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 100_000), st.integers(0, 255))
 def test_a_damaged_header_is_refused_or_harmless_but_never_a_crash(at: int, value: int) -> None:
     data = bytearray(file_bytes())

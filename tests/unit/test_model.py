@@ -31,7 +31,7 @@ def generate(model: bitnet.Model, ids: list[int], **options: Any) -> tuple[list[
 IDS = st.lists(st.integers(0, 2047), min_size=1, max_size=40)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(common=IDS, first=IDS, second=IDS)
 def test_a_reused_kv_cache_gives_the_bits_of_a_fresh_one(
     seeded_model: bitnet.Model, common: list[int], first: list[int], second: list[int]
@@ -48,7 +48,7 @@ def test_a_reused_kv_cache_gives_the_bits_of_a_fresh_one(
     assert seeded_model.position == seeded_model.engine.session.position
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(ids=IDS)
 def test_logits_of_every_position_are_those_of_generating(seeded_model: bitnet.Model, ids: list[int]) -> None:
     rows = asyncio.run(seeded_model.logits(ids))
@@ -247,7 +247,7 @@ def test_what_a_person_writes_does_not_become_a_control_token(story_model: bitne
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_tokenize_then_detokenize_is_the_identity(story_model: bitnet.Model, text: str) -> None:
     ids = story_model.tokenize(text, add_special=False, parse_special=False)
     assert story_model.detokenize(ids) == text
