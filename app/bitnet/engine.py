@@ -15,19 +15,19 @@ READ_BYTES = 4 << 20  # at most per read, so that progress is reported and the e
 
 
 async def load(
-    library: Library,
+    core: str,
     body: Body,
     *,
     kernel: str | None = None,
     context_length: int | None = None,
     on_progress: Callable[[Progress], object] | None = None,
 ) -> Engine:
-    """Read a GGUF file from *body* straight into the core's memory.
+    """Read a GGUF file from *body* straight into the memory of the core with the file name *core*.
 
     Raises:
-        FetchError, BadFile, Unsupported, OutOfMemory, BadArgument: Everything has been freed again.
+        NoCore, FetchError, BadFile, Unsupported, OutOfMemory, BadArgument: Everything has been freed again.
     """
-    model = NativeModel(library, file_bytes=body.total_bytes or 0, kernel=kernel)
+    model = NativeModel(Library(core), file_bytes=body.total_bytes or 0, kernel=kernel)
     try:
         received = 0
         while True:

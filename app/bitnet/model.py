@@ -12,7 +12,6 @@ from bitnet.errors import BadArgument, NotReady
 from bitnet.fetch import open_source
 from bitnet.generation import Generation
 from bitnet.host import Host, this_host
-from bitnet.native import Library
 from bitnet.prompt import check_messages, encode_chat
 from bitnet.records import Message, ModelInfo, Progress, Sampling
 from bitnet.template import ChatTemplate
@@ -48,13 +47,12 @@ async def load(
     if context_length is not None and context_length < 1:
         raise BadArgument(f"context_length={context_length} is too small: give at least 1, or leave it out.")
     host = host or this_host()
-    library = Library(host.core_name())
     if catalogue.is_name(source):
         source = (await catalogue.find(source, host)).location
     async with open_source(source, host) as body:
         return Model(
             await engine.load(
-                library, body, kernel=kernel, context_length=context_length, on_progress=on_progress
+                host.core_name(), body, kernel=kernel, context_length=context_length, on_progress=on_progress
             )
         )
 

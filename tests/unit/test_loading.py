@@ -12,7 +12,6 @@ from bitnet import engine
 from bitnet.errors import BadArgument, BadFile, BitNetError, NoCore, NotFound, NotReady, Unsupported
 from bitnet.fetch import BytesBody
 from bitnet.host import this_host
-from bitnet.native import Library
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,8 +38,7 @@ class ChunkedBody:
 
 async def facts(body: Any) -> tuple[Any, bytes]:
     """What a model loaded from *body* is, and its logits."""
-    library = Library(this_host().core_name())
-    async with bitnet.Model(await engine.load(library, body)) as model:
+    async with bitnet.Model(await engine.load(this_host().core_name(), body)) as model:
         return model.info, (await model.logits(PROMPT)).tobytes()
 
 
