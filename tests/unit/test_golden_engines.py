@@ -5,6 +5,7 @@ import asyncio
 import base64
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,9 @@ def test_every_fixture_is_compared(golden: Path) -> None:
 
 
 @pytest.mark.parametrize("name", COMPARED)
-def test_logits_are_near_the_other_engine_and_clear_ids_are_its_own(name: str, golden: Path) -> None:
+def test_logits_are_near_the_other_engine_and_clear_ids_are_its_own(
+    name: str, golden: Path, record_property: Callable[[str, object], None]
+) -> None:
     model = asyncio.run(bitnet.load(golden / f"{name}.gguf"))
     compared = 0
     for entry in prompts_of(golden, name):
@@ -70,4 +73,5 @@ def test_logits_are_near_the_other_engine_and_clear_ids_are_its_own(name: str, g
             assert row.index(max(row)) == greedy[step], (entry["text"], step)
         compared += len(steps)
     model.close()
+    record_property("positions compared", compared)
     assert compared == COMPARED[name]

@@ -2,7 +2,9 @@
 
 import asyncio
 import functools
+import http.server
 import struct
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from bitnet.fetch import BytesBody
 from bitnet.host import this_host
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds import needs_sockets
 
 SEEDED = Path(__file__).resolve().parents[1] / "golden" / "dev-bitnet158-i2s.gguf"
 PROMPT = [1, 5, 700, 2, 2, 9]
@@ -120,6 +123,24 @@ def test_a_name_of_the_catalogue_is_a_source() -> None:
     model = asyncio.run(bitnet.load("tiny-tales"))
     assert model.info.name == "BitNet b1.58 Tiny Tales 40M"
     model.close()
+
+
+@needs_sockets
+def test_a_url_is_a_source_and_a_missing_one_is_not_found(seeded: Path) -> None:
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=seeded.parent)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        site = f"http://127.0.0.1:{server.server_port}"
+        try:
+            asyncio.run(bitnet.load(f"{site}/{seeded.name}")).close()
+            with pytest.raises(NotFound, match=rf"{site}/missing\.gguf"):
+                asyncio.run(bitnet.load(f"{site}/missing.gguf"))
+            with pytest.raises(BadFile, match="GGUF"):
+                asyncio.run(bitnet.load(f"{site}/README.md"))
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
