@@ -9,14 +9,17 @@
 const SNAPSHOT = "bitnet-tab:conversation";
 const TAGS = new Set(["article", "button", "dd", "div", "dt", "li", "p", "span", "strong"]);
 const ATTRIBUTES = /^(aria-[a-z]+|data-[a-z-]+|class|disabled|hidden|max|placeholder|role|title|type|value)$/;
-const FOLLOW_MARGIN_PX = 48;
+const END_MARGIN_PX = 48;
 
 const scroller = element("scroller");
 const message = /** @type {HTMLTextAreaElement} */ (element("message"));
 const composer = /** @type {HTMLFormElement} */ (element("composer"));
 
-let following = true;
+/** The visitor has just sent something: the page goes to the end, wherever it is. */
+let jump = false;
 let failed = false;
+/** The answer that was stopped, until Python has cut it where the visitor saw it end. */
+let held = "";
 
 // ---- From Python to the page ----------------------------------------------------------------------------------
 
@@ -51,10 +54,12 @@ function apply(patch) {
     case "attribute":
       return setAttribute(element(patch[1]), patch[2], patch[3]);
     case "text":
+      if (patch[1] === held) held = "";
       element(patch[1]).textContent = patch[2];
       return;
     case "append":
-      return element(patch[1]).append(patch[2]);
+      if (patch[1] !== held) element(patch[1]).append(patch[2]);
+      return;
     case "value":
       /** @type {HTMLInputElement} */ (element(patch[1])).value = patch[2];
       return;
@@ -85,6 +90,8 @@ function saved() {
     return "";
   }
 }
+
+const isAtEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < END_MARGIN_PX;
 
 /** A failure that Python cannot report itself. @param {string} sentence */
 function fail(sentence) {
@@ -123,8 +130,10 @@ function tell(name, fields = {}, file = null) {
 worker.addEventListener("message", ({ data }) => {
   const fromWorker = /** @type {FromWorker} */ (JSON.parse(data));
   if (fromWorker.type === "failed") return fail(fromWorker.sentence);
+  const follow = jump || isAtEnd();
+  jump = false;
   fromWorker.patches.forEach(apply);
-  if (following) scroller.scrollTop = scroller.scrollHeight;
+  if (follow) scroller.scrollTop = scroller.scrollHeight;
 });
 worker.addEventListener("error", (event) => {
   event.preventDefault();
@@ -151,6 +160,14 @@ function fieldsOf(form) {
   return fields;
 }
 
+/** Stop the answer where it is now: tokens still on their way are not what the visitor stopped at. */
+function stop() {
+  const answer = document.querySelector('[aria-busy="true"]');
+  if (!answer || held) return;
+  held = answer.id;
+  tell("stop", { shown: String([...(answer.textContent ?? "")].length) });
+}
+
 /** Do what an element's data attributes ask for: close a dialog, move the focus. @param {HTMLElement} source */
 function finish(source) {
   const { closes, focus } = source.dataset;
@@ -165,7 +182,7 @@ document.addEventListener("click", async ({ target }) => {
   const { event, opens, copies, ...fields } = button.dataset;
   if (opens) dialog(opens).showModal();
   if (event) tell(event, /** @type {Record<string, string>} */ (fields));
-  if (event) following = true;
+  if (event) jump = true;
   finish(button);
   if (copies) {
     await navigator.clipboard.writeText(element(copies).textContent ?? "");
@@ -178,7 +195,8 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   const form = /** @type {HTMLFormElement} */ (event.target);
   const action = event.submitter?.dataset.action ?? form.dataset.event ?? "";
-  if (form === composer) following = true;
+  if (action === "stop") return stop();
+  jump = form === composer;
   tell(action, fieldsOf(form));
   finish(form);
 });
@@ -201,7 +219,7 @@ function openFile(files) {
 
 document.addEventListener("keydown", (event) => {
   if (event.isComposing) return; // Enter and Esc belong to the input method while it composes
-  if (event.key === "Escape" && !document.querySelector("dialog[open]")) tell("stop");
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) stop();
   if (event.key === "Enter" && !event.shiftKey && event.target === message) {
     event.preventDefault();
     const button = /** @type {HTMLButtonElement} */ (element("send"));
@@ -213,8 +231,4 @@ document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   openFile(event.dataTransfer?.files);
-});
-
-scroller.addEventListener("scroll", () => {
-  following = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < FOLLOW_MARGIN_PX;
 });

@@ -42,10 +42,16 @@ async function deliver(message) {
   else page.receive(message.name, JSON.stringify(message.fields), message.file);
 }
 
+// Work that Python does between events fails here.
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  fail(event.reason);
+});
+
 /** @param {unknown} error */
 function fail(error) {
   const detail = error instanceof Error ? error.message.trim().split("\n").at(-1) : String(error);
   /** @type {FromWorker} */
-  const message = { type: "failed", sentence: `The engine stopped (${detail}): reload the page to go on.` };
+  const message = { type: "failed", sentence: `The engine stopped (${detail}): reload the page; the conversation is kept.` };
   postMessage(JSON.stringify(message));
 }

@@ -45,7 +45,7 @@ class Page:
         self._actions: Mapping[str, Callable[[Mapping[str, str], Any], None]] = {
             "send": lambda fields, _: self._ask(fields["text"], ["value", "message", ""]),
             "sample": lambda fields, _: self._ask(fields["text"]),
-            "stop": lambda *_: self._stop(),
+            "stop": lambda fields, _: self._stop(int(fields["shown"])),
             "new_chat": lambda *_: self._begin(self._clear),
             "dismiss": lambda *_: self._screen.show(replace(self._screen.state, alert=None)),
             "open_url": lambda fields, _: self._begin(lambda: self._open(fields["url"].strip())),
@@ -88,9 +88,11 @@ class Page:
         if task.cancelled() and state.phase == "answering":
             self._screen.show(states.answered(state, "cancelled", Timings(), state.used_tokens), save=True)
 
-    def _stop(self) -> None:
+    def _stop(self, n_shown: int) -> None:
+        """Stop the turn; its text ends after the *n_shown* characters that the visitor saw."""
         if self._screen.state.phase == "answering" and self._work:
             self._work.cancel()
+            self._screen.cut(n_shown)
 
     async def _clear(self) -> None:
         self._screen.show(states.chat_cleared(self._screen.state), save=True)

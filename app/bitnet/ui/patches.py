@@ -43,6 +43,11 @@ class Patches:
         self._texts[element] = self._texts.get(element, "") + text
         self._send([["append", element, text]])
 
+    def rewrite(self, element: str, text: str) -> None:
+        """Set the text of an element, whatever it shows."""
+        self._texts[element] = text
+        self._send([["text", element, text]])
+
     def _send(self, patches: list[Patch]) -> None:
         if patches:
             self._post(json.dumps({"type": "patches", "patches": patches}))

@@ -44,6 +44,11 @@ class Screen:
         if time.monotonic() - self._last_save >= SAVE_EVERY_S:
             self.show(self.state, save=True)
 
+    def cut(self, n_characters: int) -> None:
+        """End the answer after *n_characters*."""
+        self.state = states.answer_cut(self.state, n_characters)
+        self._patches.rewrite(entry_id(self.state.answer), self.state.answer.text)
+
     def show_settings(self, *, save: bool = False) -> None:
         """The visitor writes to these fields too, so they are set whether or not the state has changed."""
         fields = self.state.settings.fields()

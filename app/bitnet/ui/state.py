@@ -116,6 +116,11 @@ def piece_came(state: State, piece: str) -> State:
     return _with_answer(state, text=state.answer.text + piece)
 
 
+def answer_cut(state: State, n_characters: int) -> State:
+    """Stopped: of the tokens that came after, nothing stays."""
+    return _with_answer(state, text=state.answer.text[:n_characters])
+
+
 def answered(state: State, reason: str, timings: Timings, used_tokens: int) -> State:
     state = _with_answer(state, busy=False, remark=describe(reason, timings))
     alert = state.alert
@@ -138,12 +143,16 @@ def describe(reason: str, timings: Timings) -> str:
     endings = {"length": "stopped at Max tokens", "cancelled": "stopped", "context": "stopped: context full"}
     parts = [
         f"{timings.decode_tokens_per_s:.1f} tokens/s",
-        f"{timings.decode_tokens:,} tokens",
-        f"prompt {timings.prefill_tokens:,} tokens in {timings.prefill_ms / 1000:.2f} s",
+        _count(timings.decode_tokens),
+        f"prompt {_count(timings.prefill_tokens)} in {timings.prefill_ms / 1000:.2f} s",
     ]
     if reason in endings:
         parts.append(endings[reason])
     return " · ".join(parts)
+
+
+def _count(n_tokens: int) -> str:
+    return f"{n_tokens:,} token" + ("" if n_tokens == 1 else "s")
 
 
 def chat_cleared(state: State) -> State:

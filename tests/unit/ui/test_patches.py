@@ -121,3 +121,12 @@ def test_extra_patches_come_after_the_view() -> None:
     paper = Paper("line")
     Patches(paper.post).show((Node("", "line", text="a"),), ["append", "line", "b"])
     assert paper.elements["line"]["text"] == "ab"
+
+
+def test_a_rewritten_text_is_sent_whatever_the_page_shows() -> None:
+    paper = Paper("line")
+    patches = Patches(paper.post)
+    patches.append("line", "Once upon")
+    patches.rewrite("line", "Once")
+    patches.show((Node("", "line", text="Once"),))
+    assert paper.batches[1:] == [[["text", "line", "Once"]]]

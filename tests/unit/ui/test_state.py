@@ -41,6 +41,10 @@ def test_a_system_prompt_comes_first() -> None:
     assert [message.content for message in state.messages()] == ["Be kind.", "Hello!"]
 
 
+def test_a_stopped_answer_ends_where_it_was_seen() -> None:
+    assert states.answer_cut(answering("Once", " upon", " a"), 9).answer.text == "Once upon"
+
+
 def test_an_answer_ends_with_its_speed() -> None:
     state = states.answered(answering("Hi"), "end", TIMINGS, used_tokens=62)
     assert state.phase == "ready"

@@ -1,0 +1,10 @@
+// window.runPython(code, data): run Python in the worker, with `data` as a string; resolves to what it returns.
+
+const worker = new Worker("worker.js", { type: "module" });
+
+/** @param {string} code @param {string} data */
+window.runPython = (code, data) =>
+  new Promise((resolve, reject) => {
+    worker.onmessage = ({ data: { result, error } }) => (error ? reject(new Error(error)) : resolve(result));
+    worker.postMessage({ code, data });
+  });

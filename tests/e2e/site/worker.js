@@ -1,0 +1,24 @@
+// A Pyodide as somebody else's page or notebook would start it, with micropip and nothing of this project.
+
+import { loadPyodide } from "../pyodide/pyodide.mjs";
+
+const here = (path) => new URL(path, import.meta.url).href;
+
+const started = loadPyodide({
+  indexURL: here("../pyodide/"),
+  stdLibURL: here("../pyodide/python_stdlib.zip"),
+  lockFileURL: here("../pyodide-lock.json"),
+  packageBaseUrl: here("../"),
+  packages: ["micropip"],
+  stdout: () => {},
+});
+
+addEventListener("message", async ({ data: { code, data } }) => {
+  try {
+    const pyodide = await started;
+    const globals = pyodide.toPy({ data });
+    postMessage({ result: await pyodide.runPythonAsync(code, { globals }) });
+  } catch (error) {
+    postMessage({ error: String(error) });
+  }
+});

@@ -1,0 +1,61 @@
+"""Settings: what they do, what is refused, and what the address asks for."""
+
+from __future__ import annotations
+
+from conftest import Visit
+from playwright.sync_api import Locator, expect
+from visitor import Visitor
+
+
+def field(visitor: Visitor, label: str) -> Locator:
+    return visitor.page.get_by_role("dialog", name="Settings").get_by_label(label, exact=True)
+
+
+def change(visitor: Visitor, label: str, value: str) -> None:
+    field(visitor, label).fill(value)
+    field(visitor, label).blur()
+
+
+def test_max_tokens_bounds_an_answer(visitor: Visitor) -> None:
+    visitor.button("Settings").click()
+    change(visitor, "Max tokens", "5")
+    visitor.page.keyboard.press("Escape")
+    visitor.ask("Tell me a short story about a rabbit named Momo who finds a shiny key.")
+    expect(visitor.log).to_contain_text("stopped at Max tokens")
+    visitor.button("Settings").click()
+    visitor.button("Reset").click()
+    expect(field(visitor, "Max tokens")).to_have_value("512")
+    expect(field(visitor, "Temperature")).to_have_value("0.7")
+    change(visitor, "Temperature", "0")
+    visitor.page.keyboard.press("Escape")
+    expect(visitor.button("Settings")).to_be_focused()
+    visitor.begin_anew()
+    assert visitor.ask("What is 8 plus 6?") == "8 plus 6 is 14."
+
+
+def test_a_value_out_of_bounds_is_refused_in_words(visitor: Visitor) -> None:
+    visitor.button("Settings").click()
+    change(visitor, "Temperature", "9")
+    expect(visitor.alert).to_contain_text("Temperature must be a number from 0 to 5, not '9'")
+    expect(field(visitor, "Temperature")).to_have_value("0")
+    change(visitor, "Temperature", "0")
+    change(visitor, "Top-k", "40")
+    expect(visitor.alert).to_have_count(0)
+    change(visitor, "Top-k", "0")
+
+
+def test_the_address_sets_what_it_names(visit: Visit) -> None:
+    visitor = visit("/?temperature=0.25&seed=11&system=Be%20kind.")
+    visitor.wait_until("ready")
+    visitor.button("Settings").click()
+    expect(field(visitor, "Temperature")).to_have_value("0.25")
+    expect(field(visitor, "Top-p")).to_have_value("0.95")
+    expect(field(visitor, "Seed")).to_have_value("11")
+    expect(field(visitor, "System prompt")).to_have_value("Be kind.")
+
+
+def test_an_address_that_asks_for_the_impossible_is_told_so(visit: Visit) -> None:
+    visitor = visit("/?temperature=warm")
+    visitor.wait_until("ready")
+    expect(visitor.alert).to_contain_text("not 'warm'")
+    assert visitor.ask("Hello!")
