@@ -51,7 +51,7 @@ def test_every_fixture_is_compared(golden: Path) -> None:
 
 @pytest.mark.parametrize("name", COMPARED)
 def test_logits_are_near_the_other_engine_and_clear_ids_are_its_own(
-    name: str, golden: Path, record_property: Callable[[str, object], None]
+    name: str, golden: Path, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     model = asyncio.run(bitnet.load(golden / f"{name}.gguf"))
     compared = 0
@@ -73,5 +73,5 @@ def test_logits_are_near_the_other_engine_and_clear_ids_are_its_own(
             assert row.index(max(row)) == greedy[step], (entry["text"], step)
         compared += len(steps)
     model.close()
-    record_property("positions compared", compared)
+    record_testsuite_property(f"positions compared, {name}", compared)
     assert compared == COMPARED[name]

@@ -45,7 +45,7 @@ def test_the_prompt_format_gives_the_text_and_the_ids_of_the_reference(
 def test_teacher_forced_the_best_token_is_that_of_the_reference_at_226_positions(
     story_model: bitnet.Model,
     reference: list[dict[str, Any]],
-    record_property: Callable[[str, object], None],
+    record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     compared, n_vocab = 0, story_model.info.n_vocab
     for entry in reference:
@@ -58,7 +58,7 @@ def test_teacher_forced_the_best_token_is_that_of_the_reference_at_226_positions
             row = flat[begin : begin + n_vocab].tolist()
             assert row.index(max(row)) == answer[step], (entry["prompt"], step)
         compared += len(clear)
-    record_property("positions compared", compared)
+    record_testsuite_property("positions compared, tiny-tales", compared)
     assert compared == 226
 
 
