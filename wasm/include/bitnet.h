@@ -169,8 +169,9 @@ BN_API bn_status bn_session_top(bn_session* session, size_t k, int32_t* ids, flo
 
 /* ---- Benchmark ---------------------------------------------------------------------------------------------------- */
 
-/* Run only the matrix kernels that one decoded token needs, once each, on the session's scratch memory;
- * positions and KV cache stay as they are, the logits become invalid. The caller holds the clock. */
+/* Run only the kernels that one token decoded here needs (matrices, and attention over the positions so far), once
+ * each, on the session's scratch memory. Positions and KV cache stay as they are, the logits become invalid. The
+ * caller holds the clock. */
 BN_API bn_status bn_session_run_kernels(bn_session* session) BN_NOEXCEPT;
 
 #ifdef __cplusplus

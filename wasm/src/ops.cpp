@@ -29,6 +29,19 @@ double sum_of_squares(std::span<const float> x) noexcept {
   return lanes[0];
 }
 
+// The largest measure(x[i]), 0 for an empty x. In 16 lanes: compilers turn the inner loop into vectors.
+template <class Measure>
+float largest_of(std::span<const float> x, Measure measure) noexcept {
+  float largest[n_sum_lanes];
+  for (float& lane : largest) lane = x.empty() ? 0 : measure(x[0]);
+  const auto take = [&](size_t lane, float value) { largest[lane] = value > largest[lane] ? value : largest[lane]; };
+  size_t i = 0;
+  for (; i + n_sum_lanes <= x.size(); i += n_sum_lanes)
+    for (size_t lane = 0; lane < n_sum_lanes; ++lane) take(lane, measure(x[i + lane]));
+  for (; i < x.size(); ++i) take(0, measure(x[i]));
+  return *std::max_element(largest, largest + n_sum_lanes);
+}
+
 }  // namespace
 
 void rms_norm(std::span<const float> x, Vector weight, float eps, float* out) noexcept {
@@ -39,17 +52,15 @@ void rms_norm(std::span<const float> x, Vector weight, float eps, float* out) no
 
 void quantize(std::span<const float> x, QuantizedRow& row) noexcept {
   constexpr float round_magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, ties to even
-  float largest = 0;
-  for (const float value : x) {
-    const float magnitude = std::fabs(value);
-    largest = magnitude > largest ? magnitude : largest;
-  }
+  const float largest = largest_of(x, [](float value) { return std::fabs(value); });
   row.scale = static_cast<float>(127.0 / std::max(1e-5, static_cast<double>(largest)));
   int32_t sum = 0;
   for (size_t i = 0; i < x.size(); ++i) {
-    const int32_t rounded = std::bit_cast<int32_t>(x[i] * row.scale + round_magic) - std::bit_cast<int32_t>(round_magic);
-    // Within +-127 for every finite x; the bound keeps infinities and NaN inside what kernels accept.
-    const int32_t value = rounded < -127 ? -127 : rounded > 127 ? 127 : rounded;
+    // Within +-127 for every finite x; the bounds keep infinities and NaN inside what kernels accept.
+    const float scaled = x[i] * row.scale;
+    const float from_below = scaled > -127.0f ? scaled : -127.0f;
+    const float bounded = from_below < 127.0f ? from_below : 127.0f;
+    const int32_t value = std::bit_cast<int32_t>(bounded + round_magic) - std::bit_cast<int32_t>(round_magic);
     row.values[i] = static_cast<int8_t>(value);
     sum += value;
   }
@@ -121,12 +132,14 @@ void rope(RopePairs pairs, size_t n_rot, const float* cosine, const float* sine,
 }
 
 void softmax(std::span<float> x) noexcept {
-  float largest = x[0];
-  for (const float value : x) largest = value > largest ? value : largest;
-  float lanes[n_sum_lanes] = {};
-  for (float& value : x) value = exp_f32(value - largest);
-  for (size_t i = 0; i < x.size(); ++i) lanes[i % n_sum_lanes] += x[i];
-  const float inverse = 1.0f / scalar::fold(lanes);
+  const float maximum = largest_of(x, [](float value) { return value; });
+  for (float& value : x) value = exp_f32(value - maximum);
+  float sums[n_sum_lanes] = {};
+  const size_t whole = x.size() - x.size() % n_sum_lanes;
+  for (size_t i = 0; i < whole; i += n_sum_lanes)
+    for (size_t lane = 0; lane < n_sum_lanes; ++lane) sums[lane] += x[i + lane];
+  for (size_t i = whole; i < x.size(); ++i) sums[i - whole] += x[i];
+  const float inverse = 1.0f / scalar::fold(sums);
   for (float& value : x) value *= inverse;
 }
 

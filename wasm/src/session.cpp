@@ -303,10 +303,18 @@ void Session::run_kernels() noexcept {
     QuantizedRow quantized = {scratch_.values.data(), 1.0f, 0};
     multiply(*model_.kernels, matrix, normed_.first(matrix.n_cols), quantized, scratch_, out.data());
   };
-  for (const Layer& layer : model_.weights.layers) {
+  const Rank::Part kv_heads = model_.rank.part(model_.config.n_kv_heads, 1);
+  const size_t group = model_.config.n_heads / model_.config.n_kv_heads;
+  for (size_t i = 0; i < model_.weights.layers.size(); ++i) {
+    const Layer& layer = model_.weights.layers[i];
     run_once(layer.q, q_);
     run_once(layer.k, k_);
     run_once(layer.v, v_);
+    for (size_t head = 0; head < (kv_heads.end - kv_heads.begin) * group; ++head) {
+      model_.kernels->matvec_f16(cache_.keys(i, head / group), position_, model_.config.head_dim, q_.data(), scores_.data());
+      model_.kernels->mix_f16(cache_.values(i, head / group), position_, model_.config.head_dim, scores_.data(),
+                              attended_.data());
+    }
     run_once(layer.output, projected_);
     run_once(layer.gate, gate_);
     run_once(layer.up, up_);

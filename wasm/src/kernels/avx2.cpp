@@ -62,8 +62,17 @@ struct Lanes {  // the 16 lanes of a float sum
   __m256 part[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
 
   void add_product(size_t i, __m256 a, __m256 b) noexcept { part[i] = _mm256_add_ps(part[i], _mm256_mul_ps(a, b)); }
+  // In the order of scalar::fold.
+  float fold() const noexcept {
+    const __m256 eight = _mm256_add_ps(part[0], part[1]);
+    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
+  }
+  // The sum, after adding the products of the last n < 16 elements.
   template <class Product>
   float fold_with_tail(size_t n, Product product) const noexcept {
+    if (n == 0) return fold();
     float lanes[n_sum_lanes];
     for (size_t i = 0; i < 2; ++i) _mm256_storeu_ps(lanes + 8 * i, part[i]);
     for (size_t i = 0; i < n; ++i) lanes[i] += product(i);

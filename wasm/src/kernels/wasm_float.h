@@ -16,9 +16,16 @@ struct Lanes {  // the 16 lanes of a float sum
   v128_t part[4] = {wasm_f32x4_splat(0), wasm_f32x4_splat(0), wasm_f32x4_splat(0), wasm_f32x4_splat(0)};
 
   void add_product(size_t i, v128_t a, v128_t b) noexcept { part[i] = wasm_f32x4_add(part[i], wasm_f32x4_mul(a, b)); }
+  // In the order of scalar::fold.
+  float fold() const noexcept {
+    v128_t sum = wasm_f32x4_add(wasm_f32x4_add(part[0], part[2]), wasm_f32x4_add(part[1], part[3]));
+    sum = wasm_f32x4_add(sum, wasm_i32x4_shuffle(sum, sum, 2, 3, 0, 1));
+    return wasm_f32x4_extract_lane(sum, 0) + wasm_f32x4_extract_lane(sum, 1);
+  }
   // The sum, after adding the products of the last n < 16 elements.
   template <class Product>
   float fold_with_tail(size_t n, Product product) const noexcept {
+    if (n == 0) return fold();
     float lanes[n_sum_lanes];
     for (size_t i = 0; i < 4; ++i) wasm_v128_store(lanes + 4 * i, part[i]);
     for (size_t i = 0; i < n; ++i) lanes[i] += product(i);
