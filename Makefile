@@ -72,7 +72,7 @@ lint: $(VENV)/.installed node_modules/.complete ## style, types, layers and pinn
 	$(PYTHON) tools/check_versions.py
 
 test-native: $(TOOLCHAIN)/doctest/.complete
-	$(MAKE) -j$(JOBS) -C wasm test
+	@mkdir -p build && $(LOCK) $(MAKE) -j$(JOBS) -C wasm test
 
 test-unit: $(VENV)/.installed $(NATIVE)
 	$(PYTHON) -m pytest tests/unit --junitxml=build/reports/unit.xml
@@ -126,13 +126,15 @@ $(TOOLCHAIN)/emcc.path: FORCE | $(NODE)
 $(TOOLCHAIN)/doctest/.complete: emscripten/fetch_doctest.sh
 	emscripten/fetch_doctest.sh $(TOOLCHAIN)/doctest
 
-# The core: the makefiles below know what is out of date, and leave unchanged results alone.
+# The core: the makefiles below know what is out of date, and leave unchanged results alone. Two makes at once wait for each other.
+
+LOCK := $(if $(shell command -v flock),flock build/.lock)
 
 $(NATIVE): FORCE
-	@$(MAKE) -j$(JOBS) -C wasm lib
+	@mkdir -p build && $(LOCK) $(MAKE) -j$(JOBS) -C wasm lib
 
 $(SIDE_MODULES) $(STANDALONE) &: FORCE $(TOOLCHAIN)/emcc.path node_modules/.complete
-	@$(MAKE) -j$(JOBS) -C emscripten EMCC="$$(cat $(TOOLCHAIN)/emcc.path)" PYTHON=$(PYTHON)
+	@mkdir -p build && $(LOCK) $(MAKE) -j$(JOBS) -C emscripten EMCC="$$(cat $(TOOLCHAIN)/emcc.path)" PYTHON=$(PYTHON)
 
 # The wheels.
 

@@ -16,15 +16,21 @@ def main() -> None:
     if not reports:
         sys.exit(f"no test left a report in {sys.argv[1]}: nothing was tested")
     print()
+    all_failed = 0
     for report in reports:
         cases = list(ElementTree.parse(report).iter("testcase"))
         skips = Counter(
             skip.get("message") or "no reason given" for case in cases for skip in case.iter("skipped")
         )
+        failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
+        all_failed += failed
         seconds = sum(float(case.get("time", 0)) for case in cases)
-        print(f"{report.stem}: {len(cases) - skips.total()} passed, {skips.total()} skipped, {seconds:.0f} s")
+        passed = len(cases) - failed - skips.total()
+        print(f"{report.stem}: {passed} passed, {failed} failed, {skips.total()} skipped, {seconds:.0f} s")
         for reason, count in sorted(skips.items()):
             print(f"  skipped {count}: {reason}")
+    if all_failed:
+        sys.exit(f"{all_failed} failed")
     print("all passed")
 
 
