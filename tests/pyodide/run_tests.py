@@ -9,4 +9,5 @@ import pytest
 # ruff: noqa: F821 - the two names are set before this runs
 os.environ["BITNET_CORE"] = str(Path(bitnet.__file__).parent / "_core" / f"core-{build}.wasm")
 arguments = ["-p", "no:cacheprovider", f"--junitxml=build/reports/pyodide-{build}.xml"]
-int(pytest.main([*arguments, *(pytest_arguments or ["tests/unit", "tests/pyodide"])]))
+named = any(not argument.startswith("-") for argument in pytest_arguments)
+int(pytest.main([*arguments, *pytest_arguments, *([] if named else ["tests/unit", "tests/pyodide"])]))
