@@ -56,8 +56,8 @@ build: $(NATIVE) build/dist.complete ## the core in all its builds, with their c
 
 ##@ Check it
 
-.PHONY: test quick lint test-native test-unit test-pyodide test-e2e
-test: clean-reports lint test-native test-unit test-pyodide test-e2e ## everything: lint, native, unit, in Pyodide, in Chromium and Firefox
+.PHONY: test quick lint test-native mutants test-unit test-pyodide test-e2e
+test: clean-reports lint test-native mutants test-unit test-pyodide test-e2e ## everything: lint, native, unit, in Pyodide, in Chromium and Firefox
 	@$(PYTHON) tools/test_summary.py build/reports
 
 quick: clean-reports lint test-native test-unit ## the part that needs no browser, in about a minute
@@ -74,6 +74,9 @@ lint: $(VENV)/.installed node_modules/.complete ## style, types, layers and pinn
 test-native: $(TOOLCHAIN)/doctest/.complete
 	@mkdir -p build && $(LOCK) $(MAKE) -j$(JOBS) -C wasm test
 
+mutants: test-native $(VENV)/.installed $(NATIVE) ## wrong arithmetic, built on purpose, must be noticed by the tests
+	$(PYTHON) tools/check_mutants.py
+
 test-unit: $(VENV)/.installed $(NATIVE)
 	$(PYTHON) -m pytest tests/unit --junitxml=build/reports/unit.xml
 
@@ -83,6 +86,14 @@ test-pyodide: build/dist.complete build/test-wheels/.complete
 test-e2e: build/dist.complete $(VENV)/.installed
 	eval "$$($(PYTHON) tools/browsers.py --install)"; \
 	    $(PYTHON) -m pytest tests/e2e --browser chromium --browser firefox --junitxml=build/reports/e2e.xml
+
+##@ Measure it
+
+.PHONY: bench
+bench: build/dist.complete $(VENV)/.installed $(NATIVE) ## speed and memory of the embedded model, natively and in Chromium
+	@eval "$$($(PYTHON) tools/browsers.py --install)"; $(PYTHON) tools/bench
+
+##@ Look after it
 
 .PHONY: clean-reports doctor clean
 clean-reports:

@@ -17,10 +17,17 @@ class Block {
  public:
   static constexpr size_t alignment = 64;
 
-  // False when there is not that much memory.
-  bool allocate(uint64_t n_bytes) noexcept {
-    if (n_bytes > SIZE_MAX - alignment) return false;
-    bytes_.reset(static_cast<uint8_t*>(std::malloc(static_cast<size_t>(n_bytes) + alignment)));
+  // False when there is not that much memory. `room_after` is asked for too and given back at once: a wasm memory
+  // that has to grow for a few bytes more grows by a fifth, so whoever takes the last big block leaves some room.
+  bool allocate(uint64_t n_bytes, size_t room_after = 0) noexcept {
+    if (n_bytes > SIZE_MAX - alignment - room_after) return false;
+    const size_t size = static_cast<size_t>(n_bytes) + alignment;
+    bytes_.reset(static_cast<uint8_t*>(std::malloc(size + room_after)));
+    if (bytes_ != nullptr && room_after > 0)
+      if (void* shrunk = std::realloc(bytes_.get(), size)) {
+        static_cast<void>(bytes_.release());
+        bytes_.reset(static_cast<uint8_t*>(shrunk));
+      }
     return bytes_ != nullptr;
   }
   uint8_t* data() const noexcept {

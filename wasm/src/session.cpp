@@ -7,6 +7,8 @@ namespace bitnet {
 
 namespace {
 
+constexpr size_t room_for_small_things = 4 << 20;  // bytes: what Python allocates from here to the first answer
+
 size_t longest_row(const Config& config) { return std::max({config.n_embd, config.q_dim(), config.n_ff}); }
 
 }  // namespace
@@ -56,7 +58,7 @@ Status Session::create(const Model& model, size_t n_positions, std::unique_ptr<S
                 n_positions, static_cast<unsigned long long>(n_bytes),
                 static_cast<unsigned long long>(model.weights_bytes + n_bytes - limit));
   std::unique_ptr<Session> created(new Session(model, n_positions));
-  if (!created->memory_.allocate(n_bytes))
+  if (!created->memory_.allocate(n_bytes, room_for_small_things))
     return fail(BN_OUT_OF_MEMORY, "a context of %zu positions needs %llu bytes, which this machine does not give; choose a "
                 "shorter one", n_positions, static_cast<unsigned long long>(n_bytes));
   Planner planner(created->memory_.data());
