@@ -66,10 +66,12 @@ quick: clean-reports lint test-native test-unit ## the part that needs no browse
 lint: $(VENV)/.installed node_modules/.complete ## style, types, layers and pinned versions
 	$(PYTHON) -m ruff format --check $(PYTHON_FOLDERS)
 	$(PYTHON) -m ruff check $(PYTHON_FOLDERS)
+	@$(VENV)/bin/clang-format --dry-run -Werror $(shell find wasm tests/native -name '*.h' -o -name '*.cpp')
 	$(PYTHON) -m mypy
 	$(NODE) node_modules/typescript/bin/tsc --project web/jsconfig.json
 	$(PYTHON) tools/check_layers.py
 	$(PYTHON) tools/check_versions.py
+	$(PYTHON) tools/make_unicode_tables.py --check
 
 test-native: $(TOOLCHAIN)/doctest/.complete
 	@mkdir -p build && $(LOCK) $(MAKE) -j$(JOBS) -C wasm test

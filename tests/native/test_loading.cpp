@@ -32,41 +32,99 @@ const Refusal refusals[] = {
     {"text instead of GGUF", BN_BAD_FILE, "not a GGUF file", [](GgufFile) { return Bytes(100, 'x'); }},
     {"only the magic", BN_BAD_FILE, "ends inside its header", [](GgufFile) { return Bytes{'G', 'G', 'U', 'F'}; }},
     {"version 1", BN_UNSUPPORTED, "version 1",
-     [](GgufFile file) { file.version = 1; return file.bytes(); }},
+     [](GgufFile file) {
+       file.version = 1;
+       return file.bytes();
+     }},
     {"big-endian", BN_UNSUPPORTED, "big-endian",
-     [](GgufFile file) { file.version = 0x03000000; return file.bytes(); }},
+     [](GgufFile file) {
+       file.version = 0x03000000;
+       return file.bytes();
+     }},
     {"absurd number of tensors", BN_BAD_FILE, "tensors",
-     [](GgufFile file) { Bytes bytes = file.bytes(); std::memset(bytes.data() + 8, 0xff, 8); return bytes; }},
+     [](GgufFile file) {
+       Bytes bytes = file.bytes();
+       std::memset(bytes.data() + 8, 0xff, 8);
+       return bytes;
+     }},
     {"absurd number of keys", BN_BAD_FILE, "metadata keys",
-     [](GgufFile file) { Bytes bytes = file.bytes(); std::memset(bytes.data() + 16, 0x7f, 8); return bytes; }},
+     [](GgufFile file) {
+       Bytes bytes = file.bytes();
+       std::memset(bytes.data() + 16, 0x7f, 8);
+       return bytes;
+     }},
     {"key of absurd length", BN_BAD_FILE, "bytes long",
-     [](GgufFile file) { Bytes bytes = file.bytes(); std::memset(bytes.data() + 24, 0xff, 8); return bytes; }},
+     [](GgufFile file) {
+       Bytes bytes = file.bytes();
+       std::memset(bytes.data() + 24, 0xff, 8);
+       return bytes;
+     }},
     {"value type that does not exist", BN_BAD_FILE, "value type 99",
-     [](GgufFile file) { file.keys[0][8 + 20] = 99; return file.bytes(); }},
+     [](GgufFile file) {
+       file.keys[0][8 + 20] = 99;
+       return file.bytes();
+     }},
     {"the same key twice", BN_BAD_FILE, "appears twice",
-     [](GgufFile file) { file.text("general.name", "again"); return file.bytes(); }},
+     [](GgufFile file) {
+       file.text("general.name", "again");
+       return file.bytes();
+     }},
     {"alignment that is no power of two", BN_BAD_FILE, "general.alignment is 48",
-     [](GgufFile file) { file.number("general.alignment", 48); return file.bytes(); }},
+     [](GgufFile file) {
+       file.number("general.alignment", 48);
+       return file.bytes();
+     }},
     {"part of a split model", BN_UNSUPPORTED, "split into 3",
-     [](GgufFile file) { file.number("split.count", 3); return file.bytes(); }},
+     [](GgufFile file) {
+       file.number("split.count", 3);
+       return file.bytes();
+     }},
     {"tensor with no dimensions", BN_BAD_FILE, "0 dimensions",
-     [](GgufFile file) { file.tensors[0].shape = {}; return file.bytes(); }},
+     [](GgufFile file) {
+       file.tensors[0].shape = {};
+       return file.bytes();
+     }},
     {"tensor with a zero in its shape", BN_BAD_FILE, "impossible shape",
-     [](GgufFile file) { file.tensors[0].shape = {0, 300}; return file.bytes(); }},
+     [](GgufFile file) {
+       file.tensors[0].shape = {0, 300};
+       return file.bytes();
+     }},
     {"tensor whose size overflows", BN_BAD_FILE, "impossible shape",
-     [](GgufFile file) { file.tensors[0].shape = {uint64_t{1} << 40, uint64_t{1} << 40}; return file.bytes(); }},
+     [](GgufFile file) {
+       file.tensors[0].shape = {uint64_t{1} << 40, uint64_t{1} << 40};
+       return file.bytes();
+     }},
     {"tensor type of another engine", BN_UNSUPPORTED, "Q4_K",
-     [](GgufFile file) { file.tensors[0].type = 12; return file.bytes(); }},
+     [](GgufFile file) {
+       file.tensors[0].type = 12;
+       return file.bytes();
+     }},
     {"tensor type that does not exist", BN_UNSUPPORTED, "type 4711 (unknown)",
-     [](GgufFile file) { file.tensors[0].type = 4711; return file.bytes(); }},
+     [](GgufFile file) {
+       file.tensors[0].type = 4711;
+       return file.bytes();
+     }},
     {"I2_S rows that are no multiple of 128", BN_UNSUPPORTED, "no whole number of I2_S blocks",
-     [](GgufFile file) { file.tensor("blk.0.attn_q.weight").shape = {96, 128}; return file.bytes(); }},
+     [](GgufFile file) {
+       file.tensor("blk.0.attn_q.weight").shape = {96, 128};
+       return file.bytes();
+     }},
     {"two tensors of one name", BN_BAD_FILE, "appears twice",
-     [](GgufFile file) { file.tensors.push_back(file.tensors[1]); return file.bytes(); }},
+     [](GgufFile file) {
+       file.tensors.push_back(file.tensors[1]);
+       return file.bytes();
+     }},
     {"truncated data", BN_BAD_FILE, "truncated",
-     [](GgufFile file) { Bytes bytes = file.bytes(); bytes.resize(bytes.size() - 100); return bytes; }},
+     [](GgufFile file) {
+       Bytes bytes = file.bytes();
+       bytes.resize(bytes.size() - 100);
+       return bytes;
+     }},
     {"code 3 in a ternary tensor", BN_BAD_FILE, "code 3",
-     [](GgufFile file) { file.tensor("blk.1.ffn_up.weight").data[5000] = 0xc0; return file.bytes(); }},
+     [](GgufFile file) {
+       file.tensor("blk.1.ffn_up.weight").data[5000] = 0xc0;
+       return file.bytes();
+     }},
     {"negative scale", BN_BAD_FILE, "scale -1",
      [](GgufFile file) {
        const float scale = -1;
@@ -81,20 +139,36 @@ const Refusal refusals[] = {
        return file.bytes();
      }},
     {"no architecture", BN_BAD_FILE, "general.architecture",
-     [](GgufFile file) { file.keys.erase(file.keys.begin()); return file.bytes(); }},
+     [](GgufFile file) {
+       file.keys.erase(file.keys.begin());
+       return file.bytes();
+     }},
     {"foreign architecture", BN_UNSUPPORTED, "\"mamba\"",
-     [](GgufFile file) { file.keys.erase(file.keys.begin()); file.text("general.architecture", "mamba"); return file.bytes(); }},
+     [](GgufFile file) {
+       file.keys.erase(file.keys.begin());
+       file.text("general.architecture", "mamba");
+       return file.bytes();
+     }},
     {"no sub-norm", BN_BAD_FILE, "blk.1.ffn_sub_norm.weight",
-     [](GgufFile file) { file.remove("blk.1.ffn_sub_norm.weight"); return file.bytes(); }},
+     [](GgufFile file) {
+       file.remove("blk.1.ffn_sub_norm.weight");
+       return file.bytes();
+     }},
     {"matrix of another shape", BN_BAD_FILE, "instead of [128, 256]",
      [](GgufFile file) {
        file.tensor("blk.0.ffn_gate.weight").shape = {128, 128};
        return file.bytes();
      }},
     {"norm weights in F16", BN_UNSUPPORTED, "only F32",
-     [](GgufFile file) { file.tensor("output_norm.weight").type = 1; return file.bytes(); }},
+     [](GgufFile file) {
+       file.tensor("output_norm.weight").type = 1;
+       return file.bytes();
+     }},
     {"tensor that plays no known part", BN_UNSUPPORTED, "blk.0.attn_q.scale",
-     [](GgufFile file) { file.tensors.push_back({"blk.0.attn_q.scale", {1}, 0, Bytes(4)}); return file.bytes(); }},
+     [](GgufFile file) {
+       file.tensors.push_back({"blk.0.attn_q.scale", {1}, 0, Bytes(4)});
+       return file.bytes();
+     }},
     {"heads that cannot share", BN_BAD_FILE, "cannot share 3",
      [](GgufFile file) {
        file.again(key("attention.head_count_kv"), [&] { file.number(key("attention.head_count_kv"), 3); });
@@ -106,7 +180,10 @@ const Refusal refusals[] = {
        return file.bytes();
      }},
     {"an unknown activation", BN_UNSUPPORTED, "\"gelu\"",
-     [](GgufFile file) { file.text(key("hidden_activation"), "gelu"); return file.bytes(); }},
+     [](GgufFile file) {
+       file.text(key("hidden_activation"), "gelu");
+       return file.bytes();
+     }},
     {"zero layers", BN_BAD_FILE, "block_count is 0",
      [](GgufFile file) {
        file.again(key("block_count"), [&] { file.number(key("block_count"), 0); });

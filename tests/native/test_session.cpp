@@ -24,7 +24,8 @@ const std::vector<int32_t> prompt = [] {
 std::vector<float> prefill_in_slices(bn_model* model, size_t slice) {
   Conversation conversation(model);
   for (size_t at = 0; at < prompt.size(); at += slice)
-    REQUIRE(bn_session_prefill(conversation.session, prompt.data() + at, std::min(slice, prompt.size() - at), 1) == BN_OK);
+    REQUIRE(bn_session_prefill(conversation.session, prompt.data() + at, std::min(slice, prompt.size() - at), 1) ==
+            BN_OK);
   return conversation.logits();
 }
 
@@ -68,8 +69,8 @@ class Ranks {
     ranks->barrier_.arrive_and_wait();
     for (const Part& part : ranks->rows_)
       for (size_t row = 0; row < n_rows && part.data != data; ++row)
-        std::memcpy(static_cast<uint8_t*>(data) + row * row_bytes + part.begin, part.data + row * row_bytes + part.begin,
-                    part.end - part.begin);
+        std::memcpy(static_cast<uint8_t*>(data) + row * row_bytes + part.begin,
+                    part.data + row * row_bytes + part.begin, part.end - part.begin);
     ranks->barrier_.arrive_and_wait();
     return 0;
   }

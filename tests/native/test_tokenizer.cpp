@@ -97,8 +97,9 @@ struct Model {
     return *this;
   }
   Model& vocabulary() {
-    return texts("tokenizer.ggml.tokens", tokens).numbers("tokenizer.ggml.token_type", types).texts(
-        "tokenizer.ggml.merges", merges);
+    return texts("tokenizer.ggml.tokens", tokens)
+        .numbers("tokenizer.ggml.token_type", types)
+        .texts("tokenizer.ggml.merges", merges);
   }
   Model& gpt2() { return text("tokenizer.ggml.model", "gpt2"); }
   Model& pre(std::string_view name) { return text("tokenizer.ggml.pre", name); }
@@ -171,8 +172,9 @@ TEST_CASE("names of one pre-tokenizer lead to the same rule") {
 }
 
 TEST_CASE("each byte of ill-formed UTF-8 is a character on its own") {
-  for (const std::string_view text : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
-                                      "\xF4\x90\x80\x80", "\xF8\x88\x80\x80", "\xFF", "\xE2\x82", "\xC3(", "\xE2\x28\xA1"}) {
+  for (const std::string_view text :
+       {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
+        "\xF8\x88\x80\x80", "\xFF", "\xE2\x82", "\xC3(", "\xE2\x28\xA1"}) {
     const auto [value, n_bytes] = first_code_point(text);
     CHECK(value == ill_formed);
     CHECK(n_bytes == 1);
@@ -437,9 +439,9 @@ TEST_CASE("a damaged tokenizer is refused") {
 }
 
 TEST_CASE("a special id outside the vocabulary is refused") {
-  for (const char* key : {"tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
-                          "tokenizer.ggml.eom_token_id", "tokenizer.ggml.padding_token_id",
-                          "tokenizer.ggml.unknown_token_id"}) {
+  for (const char* key :
+       {"tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+        "tokenizer.ggml.eom_token_id", "tokenizer.ggml.padding_token_id", "tokenizer.ggml.unknown_token_id"}) {
     CAPTURE(key);
     check_refused(Model().gpt2().pre("gpt-2").vocabulary().number(key, 256), BN_BAD_FILE, "is 256, but");
     check_refused(Model().gpt2().pre("gpt-2").vocabulary().number(key, -1, ValueType::i32), BN_BAD_FILE, key);

@@ -55,16 +55,14 @@ BN_API const char* bn_kernel_name(size_t index) BN_NOEXCEPT;
 
 /* Compare every kernel of the named set with its scalar twin on n_rounds seeded random inputs and on the
  * worst cases; *n_mismatches counts results that differ in any bit. */
-BN_API bn_status bn_kernel_check(const char* kernel, uint64_t seed, size_t n_rounds,
-                                 size_t* n_mismatches) BN_NOEXCEPT;
+BN_API bn_status bn_kernel_check(const char* kernel, uint64_t seed, size_t n_rounds, size_t* n_mismatches) BN_NOEXCEPT;
 
 /* Levels of the log: 0 error, 1 warning, 2 info, 3 debug. The message is valid during the call. */
 typedef void (*bn_log_fn)(void* user, int32_t level, const char* message);
 
 /* All-gather between ranks. data holds n_rows rows of row_bytes each; this rank has filled the bytes
  * [begin, end) of every row. On return all bytes of every row must be there. 0 means done. */
-typedef int32_t (*bn_exchange_fn)(void* user, void* data, size_t n_rows, size_t row_bytes, size_t begin,
-                                  size_t end);
+typedef int32_t (*bn_exchange_fn)(void* user, void* data, size_t n_rows, size_t row_bytes, size_t begin, size_t end);
 
 typedef struct bn_model bn_model;
 typedef struct bn_session bn_session;
@@ -75,9 +73,9 @@ typedef struct bn_session bn_session;
  * memory_limit_bytes: refuse weights plus sessions above this, 0 for no limit.
  * rank of n_ranks: which rows of every matrix this copy holds; exchange may be NULL when n_ranks is 1.
  * log may be NULL. *model is NULL after a failure (BN_BAD_ARGUMENT, BN_OUT_OF_MEMORY). */
-BN_API bn_status bn_model_new(uint64_t file_bytes, const char* kernel, uint64_t memory_limit_bytes,
-                              uint32_t rank, uint32_t n_ranks, bn_exchange_fn exchange, void* exchange_user,
-                              bn_log_fn log, void* log_user, bn_model** model) BN_NOEXCEPT;
+BN_API bn_status bn_model_new(uint64_t file_bytes, const char* kernel, uint64_t memory_limit_bytes, uint32_t rank,
+                              uint32_t n_ranks, bn_exchange_fn exchange, void* exchange_user, bn_log_fn log,
+                              void* log_user, bn_model** model) BN_NOEXCEPT;
 BN_API void bn_model_free(bn_model* model) BN_NOEXCEPT; /* NULL is allowed */
 
 /* The sentence for the last failure on this model, "" if there was none. */
@@ -116,8 +114,8 @@ enum {
 };
 
 /* Text to ids. *n_ids is the number of ids; BN_BUFFER_TOO_SMALL when it exceeds capacity. */
-BN_API bn_status bn_model_tokenize(bn_model* model, const char* text, size_t n_bytes, int32_t flags,
-                                   int32_t* ids, size_t capacity, size_t* n_ids) BN_NOEXCEPT;
+BN_API bn_status bn_model_tokenize(bn_model* model, const char* text, size_t n_bytes, int32_t flags, int32_t* ids,
+                                   size_t capacity, size_t* n_ids) BN_NOEXCEPT;
 
 /* The bytes that a token stands for (a piece: perhaps part of a UTF-8 sequence). Control tokens give their
  * name when special is not 0, else nothing. Writes at most capacity bytes and returns how many there are. */
@@ -164,10 +162,10 @@ BN_API bn_status bn_session_sample(bn_session* session, int32_t* token) BN_NOEXC
 /* Natural logarithm of a token's probability under the current logits, before any sampling setting. */
 BN_API bn_status bn_session_logprob(bn_session* session, int32_t token, float* logprob) BN_NOEXCEPT;
 /* The k most probable tokens, best first; *n is min(k, n_vocab). */
-BN_API bn_status bn_session_top(bn_session* session, size_t k, int32_t* ids, float* logprobs,
-                                size_t* n) BN_NOEXCEPT;
+BN_API bn_status bn_session_top(bn_session* session, size_t k, int32_t* ids, float* logprobs, size_t* n) BN_NOEXCEPT;
 
-/* ---- Benchmark ---------------------------------------------------------------------------------------------------- */
+/* ---- Benchmark ----------------------------------------------------------------------------------------------------
+ */
 
 /* Run only the kernels that one token decoded here needs (matrices, and attention over the positions so far), once
  * each, on the session's scratch memory. Positions and KV cache stay as they are, the logits become invalid. The

@@ -175,15 +175,20 @@ const char* bn_session_error(const bn_session* session) noexcept {
   return session == nullptr ? "" : session->error.c_str();
 }
 
-size_t bn_session_capacity(const bn_session* session) noexcept { return session == nullptr ? 0 : session->state->capacity(); }
-size_t bn_session_position(const bn_session* session) noexcept { return session == nullptr ? 0 : session->state->position(); }
+size_t bn_session_capacity(const bn_session* session) noexcept {
+  return session == nullptr ? 0 : session->state->capacity();
+}
+size_t bn_session_position(const bn_session* session) noexcept {
+  return session == nullptr ? 0 : session->state->position();
+}
 
 bn_status bn_session_rewind(bn_session* session, size_t n_positions) noexcept {
   if (session == nullptr) return BN_BAD_ARGUMENT;
   return session->report(session->state->rewind(n_positions));
 }
 
-bn_status bn_session_prefill(bn_session* session, const int32_t* tokens, size_t n_tokens, int32_t want_logits) noexcept {
+bn_status bn_session_prefill(bn_session* session, const int32_t* tokens, size_t n_tokens,
+                             int32_t want_logits) noexcept {
   if (session == nullptr || (tokens == nullptr && n_tokens > 0)) return BN_BAD_ARGUMENT;
   return session->report(session->state->prefill({tokens, n_tokens}, want_logits != 0));
 }

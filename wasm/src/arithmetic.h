@@ -31,8 +31,8 @@ inline float exp_f32(float x) noexcept {
   return x < -87.3f ? 0.0f : x > 88.7f ? std::bit_cast<float>(0x7f800000) : result;
 }
 
-double exp_f64(double x) noexcept;                                // within 1e-15 relative for |x| <= 700
-double log_f64(double x) noexcept;                                // x > 0 and normal; within 1e-15
+double exp_f64(double x) noexcept;                                  // within 1e-15 relative for |x| <= 700
+double log_f64(double x) noexcept;                                  // x > 0 and normal; within 1e-15
 void sin_cos_f64(double x, double& sine, double& cosine) noexcept;  // |x| < 2^30; within 1e-15
 
 }  // namespace bitnet

@@ -37,8 +37,8 @@ class Reader {
     if (!value) return missing(name), 0.0f;
     const auto number = static_cast<float>(*value);
     if (!(number >= least && number <= most)) {
-      keep(fail(BN_BAD_FILE, "%s is %g, outside %g to %g; the file is damaged", key(name).c_str(), *value,
-                static_cast<double>(least), static_cast<double>(most)));
+      keep(damaged("%s is %g, outside %g to %g", key(name).c_str(), *value, static_cast<double>(least),
+                   static_cast<double>(most)));
       return 0.0f;
     }
     return number;
@@ -53,14 +53,15 @@ class Reader {
   size_t checked(const char* name, std::optional<int64_t> value, int64_t most) {
     if (!value) return missing(name), 0;
     if (*value < 1 || *value > most) {
-      keep(fail(BN_BAD_FILE, "%s is %lld, outside 1 to %lld; the file is damaged", key(name).c_str(),
-                static_cast<long long>(*value), static_cast<long long>(most)));
+      keep(damaged("%s is %lld, outside 1 to %lld", key(name).c_str(), static_cast<long long>(*value),
+                   static_cast<long long>(most)));
       return 0;
     }
     return static_cast<size_t>(*value);
   }
   void missing(const char* name) {
-    keep(fail(BN_BAD_FILE, "the metadata has no usable key %s; the file is incomplete", key(name).c_str()));
+    keep(fail(BN_BAD_FILE, "the metadata has no usable key %s; the file is incomplete, choose another",
+              key(name).c_str()));
   }
   void keep(Status status) {
     if (status_.ok()) status_ = std::move(status);
@@ -84,8 +85,10 @@ Status read_rope_scaling(Reader& reader, Config& config) {
 Status read_hidden_activation(Reader& reader, Config& config) {
   const std::string_view name = reader.text("hidden_activation");
   if (name.empty()) return {};
-  if (name == "relu2") config.architecture.activation = Activation::squared_relu;
-  else if (name == "silu") config.architecture.activation = Activation::silu;
+  if (name == "relu2")
+    config.architecture.activation = Activation::squared_relu;
+  else if (name == "silu")
+    config.architecture.activation = Activation::silu;
   else
     return fail(BN_UNSUPPORTED, "%s is \"%.40s\", which this version cannot run; it knows relu2 and silu",
                 reader.key("hidden_activation").c_str(), std::string(name).c_str());
@@ -125,11 +128,9 @@ Status read_config(const Metadata& metadata, size_t n_vocab, Config& config, std
   BN_TRY(reader.status());
 
   if (config.n_heads % config.n_kv_heads != 0)
-    return fail(BN_BAD_FILE, "%zu attention heads cannot share %zu key-value heads; the file is damaged", config.n_heads,
-                config.n_kv_heads);
+    return damaged("%zu attention heads cannot share %zu key-value heads", config.n_heads, config.n_kv_heads);
   if (config.head_dim < 2 || config.n_rot > config.head_dim || config.n_rot % 2 != 0)
-    return fail(BN_BAD_FILE, "heads of %zu elements cannot rotate %zu of them; the file is damaged", config.head_dim,
-                config.n_rot);
+    return damaged("heads of %zu elements cannot rotate %zu of them", config.head_dim, config.n_rot);
   if (reader.size("attention.value_length", 1 << 12, config.head_dim) != config.head_dim)
     return fail(BN_UNSUPPORTED, "keys of %zu and values of another length per head cannot be run", config.head_dim);
   const size_t announced = reader.size("vocab_size", 1 << 24, n_vocab);

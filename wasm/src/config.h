@@ -20,8 +20,8 @@ struct Architecture {
   const char* name;
   RopePairs rope_pairs;
   Activation activation;
-  bool sub_norms;   // attn_sub_norm before the output projection, ffn_sub_norm before the down projection
-  bool tied;        // logits always come from token_embd
+  bool sub_norms;  // attn_sub_norm before the output projection, ffn_sub_norm before the down projection
+  bool tied;       // logits always come from token_embd
 };
 
 struct Config {

@@ -28,7 +28,10 @@ class GgufHeader::Cursor {
   size_t position() const noexcept { return position_; }
   size_t left() const noexcept { return bytes_.size() - position_; }
   bool short_of_bytes() const noexcept { return short_; }
-  void go_back_to(size_t position) noexcept { position_ = position; short_ = false; }
+  void go_back_to(size_t position) noexcept {
+    position_ = position;
+    short_ = false;
+  }
 
   template <class T>
   T number() noexcept {
@@ -74,8 +77,7 @@ Status GgufHeader::feed(std::span<const uint8_t> bytes, size_t& used) {
     if (!complete && step_ != Step::elements) cursor.go_back_to(begin);  // an array keeps what it has read
     consumed_ += cursor.position() - begin;
     if (consumed_ > max_header_bytes)
-      return fail(BN_BAD_FILE, "the GGUF header is longer than %llu bytes; the file is damaged",
-                  printable(max_header_bytes));
+      return damaged("the GGUF header is longer than %llu bytes", printable(max_header_bytes));
   }
   if (step_ == Step::done) {
     used = cursor.position() - pending_before;
@@ -88,8 +90,9 @@ Status GgufHeader::feed(std::span<const uint8_t> bytes, size_t& used) {
 }
 
 const TensorInfo* GgufHeader::find(std::string_view name) const noexcept {
-  const auto found = std::lower_bound(by_name_.begin(), by_name_.end(), name,
-                                      [&](uint32_t index, std::string_view wanted) { return tensors_[index].name < wanted; });
+  const auto found =
+      std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                       [&](uint32_t index, std::string_view wanted) { return tensors_[index].name < wanted; });
   if (found == by_name_.end() || tensors_[*found].name != name) return nullptr;
   return &tensors_[*found];
 }
@@ -97,8 +100,8 @@ const TensorInfo* GgufHeader::find(std::string_view name) const noexcept {
 Status GgufHeader::check_count(const char* what, uint64_t count, uint64_t least_bytes, uint64_t most) const {
   const bool beyond_file = file_bytes_ != 0 && count > file_bytes_ / least_bytes;
   if (count <= most && !beyond_file) return {};
-  return fail(BN_BAD_FILE, "the header announces %llu %s, more than %s; the file is damaged", printable(count), what,
-              beyond_file ? "the whole file has room for" : "any model has");
+  return damaged("the header announces %llu %s, more than %s", printable(count), what,
+                 beyond_file ? "the whole file has room for" : "any model has");
 }
 
 Status GgufHeader::read_start(Cursor& cursor, bool& complete) {
@@ -135,30 +138,29 @@ void GgufHeader::begin_next_key() {
 Status GgufHeader::read_key(Cursor& cursor, bool& complete) {
   const auto key_bytes = cursor.number<uint64_t>();
   if (key_bytes > max_key_bytes)
-    return fail(BN_BAD_FILE, "metadata key %zu is said to be %llu bytes long; the file is damaged",
-                metadata_.entries().size(), printable(key_bytes));
+    return damaged("metadata key %zu is said to be %llu bytes long", metadata_.entries().size(), printable(key_bytes));
   std::string key(cursor.text(key_bytes));
   const auto type = cursor.number<uint32_t>();
   if (!cursor.short_of_bytes() && type > static_cast<uint32_t>(ValueType::f64))
-    return fail(BN_BAD_FILE, "metadata key \"%.80s\" has value type %u, which does not exist; the file is damaged",
-                key.c_str(), type);
+    return damaged("metadata key \"%.80s\" has value type %u, which does not exist", key.c_str(), type);
   Value value;
   value.type = static_cast<ValueType>(type);
   switch (value.type) {
-    case ValueType::u8: case ValueType::boolean: value.integer = cursor.number<uint8_t>(); break;
+    case ValueType::u8:
+    case ValueType::boolean: value.integer = cursor.number<uint8_t>(); break;
     case ValueType::i8: value.integer = cursor.number<int8_t>(); break;
     case ValueType::u16: value.integer = cursor.number<uint16_t>(); break;
     case ValueType::i16: value.integer = cursor.number<int16_t>(); break;
     case ValueType::u32: value.integer = cursor.number<uint32_t>(); break;
     case ValueType::i32: value.integer = cursor.number<int32_t>(); break;
-    case ValueType::u64: case ValueType::i64: value.integer = cursor.number<int64_t>(); break;
+    case ValueType::u64:
+    case ValueType::i64: value.integer = cursor.number<int64_t>(); break;
     case ValueType::f32: value.real = static_cast<double>(cursor.number<float>()); break;
     case ValueType::f64: value.real = cursor.number<double>(); break;
     case ValueType::string: {
       const auto n_bytes = cursor.number<uint64_t>();
       if (n_bytes > max_string_bytes)
-        return fail(BN_BAD_FILE, "metadata key \"%.80s\" holds a string of %llu bytes; the file is damaged", key.c_str(),
-                    printable(n_bytes));
+        return damaged("metadata key \"%.80s\" holds a string of %llu bytes", key.c_str(), printable(n_bytes));
       value.text = cursor.text(n_bytes);
       break;
     }
@@ -171,8 +173,8 @@ Status GgufHeader::read_key(Cursor& cursor, bool& complete) {
       const bool strings = value.element_type == ValueType::string;
       const size_t element_bytes = strings ? 8 : scalar_bytes(value.element_type);
       if (element_bytes == 0)
-        return fail(BN_BAD_FILE, "metadata key \"%.80s\" is an array of type %u, which is not allowed; the file is damaged",
-                    key.c_str(), element_type);
+        return damaged("metadata key \"%.80s\" is an array of type %u, which is not allowed", key.c_str(),
+                       element_type);
       BN_TRY(check_count("array elements", value.count, element_bytes, max_array_elements));
       key_ = std::move(key);
       array_ = std::move(value);
@@ -193,8 +195,8 @@ Status GgufHeader::read_elements(Cursor& cursor, bool& complete) {
       const size_t begin = cursor.position();
       const auto n_bytes = cursor.number<uint64_t>();
       if (n_bytes > max_string_bytes)
-        return fail(BN_BAD_FILE, "element %zu of \"%.80s\" is a string of %llu bytes; the file is damaged",
-                    array_.strings.size(), key_.c_str(), printable(n_bytes));
+        return damaged("element %zu of \"%.80s\" is a string of %llu bytes", array_.strings.size(), key_.c_str(),
+                       printable(n_bytes));
       const std::string_view text = cursor.text(n_bytes);
       if (cursor.short_of_bytes()) {
         cursor.go_back_to(begin);
@@ -204,7 +206,8 @@ Status GgufHeader::read_elements(Cursor& cursor, bool& complete) {
     }
     complete = array_.strings.size() == array_.count;
   } else {
-    const size_t wanted = static_cast<size_t>(array_.count) * scalar_bytes(array_.element_type) - array_.elements.size();
+    const size_t wanted =
+        static_cast<size_t>(array_.count) * scalar_bytes(array_.element_type) - array_.elements.size();
     const size_t n_bytes = std::min(wanted, cursor.left());
     if (n_bytes > 0) {
       const uint8_t* from = cursor.take(n_bytes);
@@ -223,14 +226,12 @@ Status GgufHeader::read_elements(Cursor& cursor, bool& complete) {
 Status GgufHeader::read_tensor(Cursor& cursor, bool& complete) {
   const auto name_bytes = cursor.number<uint64_t>();
   if (name_bytes > max_key_bytes)
-    return fail(BN_BAD_FILE, "the name of tensor %zu is said to be %llu bytes long; the file is damaged", tensors_.size(),
-                printable(name_bytes));
+    return damaged("the name of tensor %zu is said to be %llu bytes long", tensors_.size(), printable(name_bytes));
   TensorInfo tensor;
   tensor.name = cursor.text(name_bytes);
   tensor.n_dims = cursor.number<uint32_t>();
   if (!cursor.short_of_bytes() && (tensor.n_dims < 1 || tensor.n_dims > 4))
-    return fail(BN_BAD_FILE, "tensor %.80s has %u dimensions instead of 1 to 4; the file is damaged",
-                tensor.name.c_str(), tensor.n_dims);
+    return damaged("tensor %.80s has %u dimensions instead of 1 to 4", tensor.name.c_str(), tensor.n_dims);
   uint64_t n_elements = 1;
   bool sane = true;
   for (uint32_t i = 0; i < tensor.n_dims && !cursor.short_of_bytes(); ++i) {
@@ -242,9 +243,8 @@ Status GgufHeader::read_tensor(Cursor& cursor, bool& complete) {
   complete = !cursor.short_of_bytes();
   if (!complete) return {};
   if (!sane)
-    return fail(BN_BAD_FILE, "tensor %.80s has the impossible shape %llu x %llu x %llu x %llu; the file is damaged",
-                tensor.name.c_str(), printable(tensor.ne[0]), printable(tensor.ne[1]), printable(tensor.ne[2]),
-                printable(tensor.ne[3]));
+    return damaged("tensor %.80s has the impossible shape %llu x %llu x %llu x %llu", tensor.name.c_str(),
+                   printable(tensor.ne[0]), printable(tensor.ne[1]), printable(tensor.ne[2]), printable(tensor.ne[3]));
   BN_TRY(tensor_bytes(tensor.type, tensor.ne[0], n_elements, tensor.name.c_str(), tensor.n_bytes));
   tensors_.push_back(std::move(tensor));
   if (tensors_.size() == n_tensors_) step_ = Step::done;
@@ -257,15 +257,15 @@ Status GgufHeader::finish() {
   for (const Metadata::Entry& entry : metadata_.entries()) keys.push_back(entry.key);
   std::sort(keys.begin(), keys.end());
   if (const auto twice = std::adjacent_find(keys.begin(), keys.end()); twice != keys.end())
-    return fail(BN_BAD_FILE, "metadata key \"%.80s\" appears twice; the file is damaged", std::string(*twice).c_str());
+    return damaged("metadata key \"%.80s\" appears twice", std::string(*twice).c_str());
 
   if (metadata_.integer("split.count").value_or(1) > 1)
     return fail(BN_UNSUPPORTED, "this file is one part of a model split into %lld files; join them into one GGUF first",
                 static_cast<long long>(*metadata_.integer("split.count")));
   const int64_t alignment = metadata_.integer("general.alignment").value_or(32);
   if (alignment < 8 || alignment > static_cast<int64_t>(max_alignment) || (alignment & (alignment - 1)) != 0)
-    return fail(BN_BAD_FILE, "general.alignment is %lld instead of a power of two from 8 to %llu; the file is damaged",
-                static_cast<long long>(alignment), printable(max_alignment));
+    return damaged("general.alignment is %lld instead of a power of two from 8 to %llu",
+                   static_cast<long long>(alignment), printable(max_alignment));
   const auto mask = static_cast<uint64_t>(alignment) - 1;
   data_start_ = (consumed_ + mask) & ~mask;
 
@@ -275,15 +275,16 @@ Status GgufHeader::finish() {
   for (TensorInfo& tensor : tensors_) {
     uint64_t end = 0;
     if ((tensor.offset & mask) != 0)
-      return fail(BN_BAD_FILE, "tensor %.80s starts at offset %llu, which is no multiple of %lld; the file is damaged",
-                  tensor.name.c_str(), printable(tensor.offset), static_cast<long long>(alignment));
+      return damaged("tensor %.80s starts at offset %llu, which is no multiple of %lld", tensor.name.c_str(),
+                     printable(tensor.offset), static_cast<long long>(alignment));
     if (__builtin_add_overflow(tensor.offset, data_start_, &tensor.offset) ||
         __builtin_add_overflow(tensor.offset, tensor.n_bytes, &end))
-      return fail(BN_BAD_FILE, "tensor %.80s lies beyond any file; the file is damaged", tensor.name.c_str());
+      return damaged("tensor %.80s lies beyond any file", tensor.name.c_str());
     if (file_bytes_ != 0 && end > file_bytes_)
-      return fail(BN_BAD_FILE,
-                  "tensor %.80s ends at byte %llu, but the file has only %llu bytes: it is truncated; download it again",
-                  tensor.name.c_str(), printable(end), printable(file_bytes_));
+      return fail(
+          BN_BAD_FILE,
+          "tensor %.80s ends at byte %llu, but the file has only %llu bytes: it is truncated; download it again",
+          tensor.name.c_str(), printable(end), printable(file_bytes_));
     data_end_ = std::max(data_end_, end);
   }
   std::sort(by_name_.begin(), by_name_.end(),
@@ -294,10 +295,9 @@ Status GgufHeader::finish() {
     const TensorInfo& before = tensors_[by_offset[i - 1]];
     const TensorInfo& after = tensors_[by_offset[i]];
     if (before.offset + before.n_bytes > after.offset)
-      return fail(BN_BAD_FILE, "tensors %.80s and %.80s overlap; the file is damaged", before.name.c_str(),
-                  after.name.c_str());
+      return damaged("tensors %.80s and %.80s overlap", before.name.c_str(), after.name.c_str());
     if (tensors_[by_name_[i - 1]].name == tensors_[by_name_[i]].name)
-      return fail(BN_BAD_FILE, "tensor %.80s appears twice; the file is damaged", tensors_[by_name_[i]].name.c_str());
+      return damaged("tensor %.80s appears twice", tensors_[by_name_[i]].name.c_str());
   }
   return {};
 }

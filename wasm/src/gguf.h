@@ -59,7 +59,7 @@ class GgufHeader {
   Step step_ = Step::start;
   uint64_t n_tensors_ = 0;
   uint64_t n_keys_left_ = 0;
-  std::string key_;   // of the array whose elements are being read
+  std::string key_;  // of the array whose elements are being read
   Value array_;
   uint64_t data_start_ = 0;
   uint64_t data_end_ = 0;

@@ -18,8 +18,9 @@ class Check {
 
   void random_round() {
     const size_t n_rows = 1 + below(40);
-    ternary(n_rows, 128 * (1 + below(24)), [&] { return static_cast<uint8_t>(below(3)); },
-            [&] { return static_cast<int8_t>(static_cast<int>(below(255)) - 127); });
+    ternary(
+        n_rows, 128 * (1 + below(24)), [&] { return static_cast<uint8_t>(below(3)); },
+        [&] { return static_cast<int8_t>(static_cast<int>(below(255)) - 127); });
     floats(n_rows, 1 + below(300), 1.0f);
     floats(n_rows, 16 * (1 + below(20)), 1000.0f);
   }

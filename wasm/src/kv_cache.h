@@ -19,8 +19,12 @@ class KvCache {
   KvCache() = default;
   KvCache(Shape shape, std::span<uint16_t> memory) : shape_(shape), memory_(memory) {}
 
-  const uint16_t* keys(size_t layer, size_t head) const noexcept { return at(layer, 0, head); }      // [n_positions][head_dim]
-  const uint16_t* values(size_t layer, size_t head) const noexcept { return at(layer, 1, head); }  // [n_positions][head_dim]
+  const uint16_t* keys(size_t layer, size_t head) const noexcept {
+    return at(layer, 0, head);
+  }  // [n_positions][head_dim]
+  const uint16_t* values(size_t layer, size_t head) const noexcept {
+    return at(layer, 1, head);
+  }  // [n_positions][head_dim]
 
   void store(size_t layer, size_t head, size_t position, const float* key, const float* value) noexcept {
     uint16_t* key_at = at(layer, 0, head) + position * shape_.head_dim;

@@ -37,7 +37,8 @@ std::span<uint8_t> Loader::window() {
   if (next_segment_ == segments_.size()) return *passing_;
   const Segment& segment = segments_[next_segment_];
   if (position_ < segment.begin)
-    return std::span(*passing_).first(static_cast<size_t>(std::min<uint64_t>(passing_->size(), segment.begin - position_)));
+    return std::span(*passing_).first(
+        static_cast<size_t>(std::min<uint64_t>(passing_->size(), segment.begin - position_)));
   return {segment.destination + (position_ - segment.begin), static_cast<size_t>(segment.end - position_)};
 }
 
@@ -45,8 +46,8 @@ Status Loader::commit(size_t n_bytes) {
   if (stage_ == Stage::failed) return failure_;
   const std::span<uint8_t> place = window();
   if (n_bytes > place.size())
-    return fail(stage_ == Stage::ready ? BN_NOT_READY : BN_BAD_ARGUMENT, "%zu bytes committed to a window of %zu", n_bytes,
-                place.size());
+    return fail(stage_ == Stage::ready ? BN_NOT_READY : BN_BAD_ARGUMENT, "%zu bytes committed to a window of %zu",
+                n_bytes, place.size());
   if (model_.header.file_bytes() != 0 && position_ + n_bytes > model_.header.file_bytes())
     return failed(fail(BN_BAD_FILE, "more bytes arrived than the %llu that the file was said to have",
                        static_cast<unsigned long long>(model_.header.file_bytes())));
@@ -96,8 +97,10 @@ Status Loader::begin_tensors() {
                 static_cast<unsigned long long>(model_.weights_bytes),
                 static_cast<unsigned long long>(model_.weights_bytes - limit));
   if (!model_.memory.allocate(model_.weights_bytes))
-    return fail(BN_OUT_OF_MEMORY, "the weights need %llu bytes, which this machine does not give; close other tabs or "
-                "choose a smaller model", static_cast<unsigned long long>(model_.weights_bytes));
+    return fail(BN_OUT_OF_MEMORY,
+                "the weights need %llu bytes, which this machine does not give; close other tabs or "
+                "choose a smaller model",
+                static_cast<unsigned long long>(model_.weights_bytes));
   segments_.clear();
   Planner places(model_.memory.data());
   BN_TRY(plan_weights(model_.header, model_.config, model_.rank, places, model_.weights, segments_));
@@ -126,8 +129,7 @@ Status Loader::check(const Segment& segment, std::span<const uint8_t> bytes) con
     float scale = 0;
     std::memcpy(&scale, segment.destination, sizeof scale);
     if (!(std::isfinite(scale) && scale > 0))
-      return fail(BN_BAD_FILE, "tensor %s has the scale %g instead of a positive number; the file is damaged", name,
-                  static_cast<double>(scale));
+      return damaged("tensor %s has the scale %g instead of a positive number", name, static_cast<double>(scale));
   }
   return {};
 }
@@ -147,7 +149,8 @@ Status Loader::finish() {
   passing_ = {};
   stage_ = Stage::ready;
   model_.log(Log::info, "loaded " + (model_.config.name.empty() ? "a model" : model_.config.name) + ": " +
-                            std::to_string(model_.weights_bytes) + " bytes of weights, kernels " + model_.kernels->name);
+                            std::to_string(model_.weights_bytes) + " bytes of weights, kernels " +
+                            model_.kernels->name);
   return {};
 }
 

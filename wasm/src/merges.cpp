@@ -38,7 +38,8 @@ void Joiner::join(std::span<const int32_t> tokens, std::vector<int32_t>& ids) {
   links_.clear();
   heap_.clear();
   for (size_t index = 0; index < tokens.size(); ++index)
-    links_.push_back({tokens[index], index == 0 ? no_link : index - 1, index + 1 == tokens.size() ? no_link : index + 1});
+    links_.push_back(
+        {tokens[index], index == 0 ? no_link : index - 1, index + 1 == tokens.size() ? no_link : index + 1});
   for (size_t index = 0; index < links_.size(); ++index) propose(index);
 
   while (!heap_.empty()) {

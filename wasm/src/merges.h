@@ -21,7 +21,7 @@ class Merges {
 
   explicit Merges(size_t n_merges);  // how many `add` may be called with
 
-  void add(const Merge& merge);  // a pair that is there already keeps its rank
+  void add(const Merge& merge);                               // a pair that is there already keeps its rank
   uint32_t rank(int32_t left, int32_t right) const noexcept;  // `none` if the pair does not merge
   const Merge& operator[](uint32_t rank) const noexcept { return merges_[rank]; }
 

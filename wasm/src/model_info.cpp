@@ -9,7 +9,8 @@ namespace {
 void write_value(JsonWriter& json, const Value& value) {
   switch (value.type) {
     case ValueType::string: json.key("value").value(value.text); break;
-    case ValueType::f32: case ValueType::f64: json.key("value").value(value.real); break;
+    case ValueType::f32:
+    case ValueType::f64: json.key("value").value(value.real); break;
     case ValueType::boolean: json.key("value").value(value.integer != 0); break;
     case ValueType::u64: json.key("value").value(static_cast<uint64_t>(value.integer)); break;
     case ValueType::array: json.key("count").value(value.count); break;
@@ -81,8 +82,10 @@ std::string model_info(const Model& model) {
   json.key("data_offset").value(model.header.data_start());
   write_tokenizer(json, model.tokenizer);
   json.key("chat_template");
-  if (const auto text = metadata.string("tokenizer.chat_template")) json.value(*text);
-  else json.null();
+  if (const auto text = metadata.string("tokenizer.chat_template"))
+    json.value(*text);
+  else
+    json.null();
   json.key("warnings").begin_array();
   for (const std::string& warning : model.warnings) json.value(warning);
   json.end_array();

@@ -39,7 +39,8 @@ double Random::next_unit() noexcept { return static_cast<double>(next()) * 0x1p-
 Status Sampler::set(const Sampling& sampling) {
   // Written so that NaN fails too.
   if (!(sampling.temperature >= 0 && sampling.temperature <= 100))
-    return fail(BN_BAD_ARGUMENT, "temperature is %g; give 0 (greedy) to 100", static_cast<double>(sampling.temperature));
+    return fail(BN_BAD_ARGUMENT, "temperature is %g; give 0 (greedy) to 100",
+                static_cast<double>(sampling.temperature));
   if (sampling.top_k < 0) return fail(BN_BAD_ARGUMENT, "top_k is %d; give 0 (off) or more", sampling.top_k);
   if (!(sampling.top_p > 0 && sampling.top_p <= 1))
     return fail(BN_BAD_ARGUMENT, "top_p is %g; give more than 0, up to 1 (off)", static_cast<double>(sampling.top_p));

@@ -54,13 +54,16 @@ Status Session::create(const Model& model, size_t n_positions, std::unique_ptr<S
   const uint64_t n_bytes = bytes(model, n_positions);
   const uint64_t limit = model.memory_limit_bytes;
   if (limit != 0 && model.weights_bytes + n_bytes > limit)
-    return fail(BN_OUT_OF_MEMORY, "a context of %zu positions needs %llu bytes, %llu more than allowed; choose a shorter one",
+    return fail(BN_OUT_OF_MEMORY,
+                "a context of %zu positions needs %llu bytes, %llu more than allowed; choose a shorter one",
                 n_positions, static_cast<unsigned long long>(n_bytes),
                 static_cast<unsigned long long>(model.weights_bytes + n_bytes - limit));
   std::unique_ptr<Session> created(new Session(model, n_positions));
   if (!created->memory_.allocate(n_bytes, room_for_small_things))
-    return fail(BN_OUT_OF_MEMORY, "a context of %zu positions needs %llu bytes, which this machine does not give; choose a "
-                "shorter one", n_positions, static_cast<unsigned long long>(n_bytes));
+    return fail(BN_OUT_OF_MEMORY,
+                "a context of %zu positions needs %llu bytes, which this machine does not give; choose a "
+                "shorter one",
+                n_positions, static_cast<unsigned long long>(n_bytes));
   Planner planner(created->memory_.data());
   created->plan(planner);
   created->sampler_.emplace(created->candidates_);
@@ -82,8 +85,9 @@ std::span<const float> Session::logits() const noexcept { return has_logits_ ? l
 Status Session::prefill(std::span<const int32_t> tokens, bool want_logits) {
   if (tokens.empty()) return fail(BN_BAD_ARGUMENT, "there are no tokens to run");
   if (tokens.size() > capacity() - position_)
-    return fail(BN_CONTEXT_FULL, "%zu tokens do not fit: %zu of %zu positions are left; shorten the prompt or start anew",
-                tokens.size(), capacity() - position_, capacity());
+    return fail(BN_CONTEXT_FULL,
+                "%zu tokens do not fit: %zu of %zu positions are left; shorten the prompt or start anew", tokens.size(),
+                capacity() - position_, capacity());
   for (const int32_t token : tokens)
     if (token < 0 || static_cast<size_t>(token) >= model_.config.n_vocab)
       return fail(BN_BAD_ARGUMENT, "token id %d is outside the vocabulary of %zu", token, model_.config.n_vocab);
@@ -175,13 +179,16 @@ Status Session::attention(const Layer& layer, size_t layer_index, size_t n_token
     }
   }
   attend(layer_index, n_tokens);
-  BN_TRY(gather(attended_.data(), n_tokens, q_dim, {kv_heads.begin * group * head_dim, kv_heads.end * group * head_dim}));
+  BN_TRY(
+      gather(attended_.data(), n_tokens, q_dim, {kv_heads.begin * group * head_dim, kv_heads.end * group * head_dim}));
 
   for (size_t t = 0; t < n_tokens; ++t) {
     const std::span<const float> row = attended_.subspan(t * q_dim, q_dim);
     float* normed = normed_.data() + t * q_dim;
-    if (layer.attn_sub_norm.empty()) std::copy(row.begin(), row.end(), normed);
-    else rms_norm(row, layer.attn_sub_norm, config.rms_eps, normed);
+    if (layer.attn_sub_norm.empty())
+      std::copy(row.begin(), row.end(), normed);
+    else
+      rms_norm(row, layer.attn_sub_norm, config.rms_eps, normed);
   }
   return project(layer.output, layer.output_bias, n_tokens);
 }
@@ -198,7 +205,8 @@ void Session::attend(size_t layer_index, size_t n_tokens) {
     for (size_t head = kv_heads.begin * group; head < kv_heads.end * group; ++head) {
       const size_t kv_head = head / group - kv_heads.begin;
       const size_t at = t * config.q_dim() + head * head_dim;
-      model_.kernels->matvec_f16(cache_.keys(layer_index, kv_head), scores.size(), head_dim, q_.data() + at, scores.data());
+      model_.kernels->matvec_f16(cache_.keys(layer_index, kv_head), scores.size(), head_dim, q_.data() + at,
+                                 scores.data());
       for (float& score : scores) score *= scale;
       softmax(scores);
       model_.kernels->mix_f16(cache_.values(layer_index, kv_head), scores.size(), head_dim, scores.data(),
@@ -225,8 +233,10 @@ Status Session::feed_forward(const Layer& layer, size_t n_tokens) {
   for (size_t t = 0; t < n_tokens; ++t) {
     const std::span<const float> row = gate_.subspan(t * n_ff, n_ff);
     float* normed = normed_.data() + t * n_ff;
-    if (layer.ffn_sub_norm.empty()) std::copy(row.begin(), row.end(), normed);
-    else rms_norm(row, layer.ffn_sub_norm, config.rms_eps, normed);
+    if (layer.ffn_sub_norm.empty())
+      std::copy(row.begin(), row.end(), normed);
+    else
+      rms_norm(row, layer.ffn_sub_norm, config.rms_eps, normed);
   }
   return project(layer.down, {}, n_tokens);
 }
@@ -259,8 +269,8 @@ Status Session::compute_logits(size_t n_tokens) {
   for (size_t id = 0; id < logits_.size(); ++id)
     if (!std::isfinite(logits_[id]))
       return fail(BN_BAD_NUMBERS,
-                  "the logit of token %zu at position %zu is not a finite number; the file is damaged or not supported", id,
-                  position_ + n_tokens - 1);
+                  "the logit of token %zu at position %zu is not a finite number; the file is damaged or not supported",
+                  id, position_ + n_tokens - 1);
   return {};
 }
 
@@ -313,7 +323,8 @@ void Session::run_kernels() noexcept {
     run_once(layer.k, k_);
     run_once(layer.v, v_);
     for (size_t head = 0; head < (kv_heads.end - kv_heads.begin) * group; ++head) {
-      model_.kernels->matvec_f16(cache_.keys(i, head / group), position_, model_.config.head_dim, q_.data(), scores_.data());
+      model_.kernels->matvec_f16(cache_.keys(i, head / group), position_, model_.config.head_dim, q_.data(),
+                                 scores_.data());
       model_.kernels->mix_f16(cache_.values(i, head / group), position_, model_.config.head_dim, scores_.data(),
                               attended_.data());
     }

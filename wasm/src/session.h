@@ -57,16 +57,16 @@ class Session {
   Block memory_;
   KvCache cache_;
   RopeTable rope_;
-  std::span<int32_t> tokens_;      // [n_positions] those in the KV cache
-  std::span<float> hidden_;        // [batch_size][n_embd] the residual stream
-  std::span<float> normed_;        // [batch_size][longest row] input of a matrix
-  std::span<float> q_, k_, v_;     // [batch_size][q_dim], [batch_size][kv_dim] twice
-  std::span<float> attended_;      // [batch_size][q_dim]
-  std::span<float> gate_, up_;     // [batch_size][n_ff]
-  std::span<float> projected_;     // [batch_size][n_embd]
-  std::span<float> slots_;         // [batch_size][n_ranks][n_embd] embeddings on their way between ranks
-  std::span<float> scores_;        // [n_positions]
-  std::span<float> logits_;        // [n_vocab]
+  std::span<int32_t> tokens_;        // [n_positions] those in the KV cache
+  std::span<float> hidden_;          // [batch_size][n_embd] the residual stream
+  std::span<float> normed_;          // [batch_size][longest row] input of a matrix
+  std::span<float> q_, k_, v_;       // [batch_size][q_dim], [batch_size][kv_dim] twice
+  std::span<float> attended_;        // [batch_size][q_dim]
+  std::span<float> gate_, up_;       // [batch_size][n_ff]
+  std::span<float> projected_;       // [batch_size][n_embd]
+  std::span<float> slots_;           // [batch_size][n_ranks][n_embd] embeddings on their way between ranks
+  std::span<float> scores_;          // [n_positions]
+  std::span<float> logits_;          // [n_vocab]
   std::span<Candidate> candidates_;  // [n_vocab]
   MatrixScratch scratch_;
   std::optional<Sampler> sampler_;

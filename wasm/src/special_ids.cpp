@@ -14,10 +14,10 @@ constexpr std::string_view other_ends[] = {"<|endoftext|>", "<|eom_id|>", "<|end
 Status read_id(const Metadata& metadata, const Vocabulary& vocabulary, const char* key, int32_t& id) {
   if (!metadata.contains(key)) return {};
   const auto value = metadata.integer(key);
-  if (!value) return fail(BN_BAD_FILE, "%s is not an integer: the file is damaged, download it again", key);
+  if (!value) return damaged("%s is not an integer", key);
   if (*value < 0 || static_cast<uint64_t>(*value) >= vocabulary.size())
-    return fail(BN_BAD_FILE, "%s is %lld, but the vocabulary has %zu tokens: the file is damaged, download it again",
-                key, static_cast<long long>(*value), vocabulary.size());
+    return damaged("%s is %lld, but the vocabulary has %zu tokens", key, static_cast<long long>(*value),
+                   vocabulary.size());
   id = static_cast<int32_t>(*value);
   return {};
 }

@@ -8,8 +8,7 @@ SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) : vocabulary_(vocabul
   for (size_t index = 0; index < vocabulary.size(); ++index) {
     const auto id = static_cast<int32_t>(index);
     const TokenType type = vocabulary.type(id);
-    const bool special =
-        type == TokenType::control || type == TokenType::unknown || type == TokenType::user_defined;
+    const bool special = type == TokenType::control || type == TokenType::unknown || type == TokenType::user_defined;
     if (!special || vocabulary.bytes(id).empty()) continue;
     ids_.push_back(id);
     starts_[static_cast<uint8_t>(vocabulary.bytes(id)[0])] = true;
@@ -19,8 +18,7 @@ SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) : vocabulary_(vocabul
 }
 
 // Append every special token whose bytes stand at text[begin], the shortest first.
-void SpecialTokens::find_at(std::string_view text, size_t begin, bool parse_special,
-                            std::vector<Part>& found) const {
+void SpecialTokens::find_at(std::string_view text, size_t begin, bool parse_special, std::vector<Part>& found) const {
   // The ids that agree with the text so far are neighbours; one more byte narrows them down.
   auto first = ids_.begin(), last = ids_.end();
   for (size_t size = 0; first != last && begin + size < text.size();) {
@@ -57,8 +55,7 @@ std::vector<SpecialTokens::Part> SpecialTokens::partition(std::string_view text,
     std::fill(taken.begin() + begin, taken.begin() + end, true);
     return false;
   });
-  std::sort(found.begin(), found.end(),
-            [](const Part& a, const Part& b) { return a.text.data() < b.text.data(); });
+  std::sort(found.begin(), found.end(), [](const Part& a, const Part& b) { return a.text.data() < b.text.data(); });
 
   std::vector<Part> parts;
   size_t done = 0;

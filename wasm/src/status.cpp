@@ -2,13 +2,30 @@
 
 namespace bitnet {
 
-Status fail(bn_status code, const char* format, ...) {
+namespace {
+
+std::string formatted(const char* format, va_list arguments) {
   char sentence[1024];
+  std::vsnprintf(sentence, sizeof sentence, format, arguments);
+  return sentence;
+}
+
+}  // namespace
+
+Status fail(bn_status code, const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  std::vsnprintf(sentence, sizeof sentence, format, arguments);
+  Status status(code, formatted(format, arguments));
   va_end(arguments);
-  return Status(code, sentence);
+  return status;
+}
+
+Status damaged(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  Status status(BN_BAD_FILE, formatted(format, arguments) + ": the file is damaged or cut off, download it again");
+  va_end(arguments);
+  return status;
 }
 
 const char* status_name(bn_status code) noexcept {

@@ -34,13 +34,9 @@ Status read_types(const Metadata& metadata, size_t n_tokens, std::vector<TokenTy
     return {};
   }
   const std::vector<int32_t> numbers = metadata.integer_array(key);
-  if (numbers.size() != n_tokens)
-    return fail(BN_BAD_FILE, "%s has %zu numbers for %zu tokens: the file is damaged, download it again", key,
-                numbers.size(), n_tokens);
+  if (numbers.size() != n_tokens) return damaged("%s has %zu numbers for %zu tokens", key, numbers.size(), n_tokens);
   for (size_t id = 0; id < n_tokens; ++id) {
-    if (numbers[id] < 1 || numbers[id] > 6)
-      return fail(BN_BAD_FILE, "%s of token %zu is %d, not 1 to 6: the file is damaged, download it again", key, id,
-                  numbers[id]);
+    if (numbers[id] < 1 || numbers[id] > 6) return damaged("%s of token %zu is %d, not 1 to 6", key, id, numbers[id]);
     types[id] = static_cast<TokenType>(numbers[id]);
   }
   return {};
@@ -54,8 +50,8 @@ Status read_merges(const StringTable& lines, const Vocabulary& vocabulary, Merge
     const std::string_view line = lines[index];
     const size_t space = line.find(' ', 1);  // never at 0: both parts have at least one character
     if (space == line.npos || space + 1 == line.size())
-      return fail(BN_BAD_FILE, "merge %zu of %zu, %s, is not two parts with a space between: the file is damaged, "
-                  "download it again", index, lines.size(), quoted(line).c_str());
+      return damaged("merge %zu of %zu, %s, is not two parts with a space between", index, lines.size(),
+                     quoted(line).c_str());
     left.clear();
     Merge merge{Vocabulary::none, Vocabulary::none, Vocabulary::none};
     if (append_written_bytes(line.substr(0, space), left)) {
@@ -82,13 +78,18 @@ Status choose_pre_tokenizer(const Metadata& metadata, size_t n_tokens, size_t n_
     const std::string_view pre = metadata.string(key).value_or("");
     chosen = find_pre_tokenizer(pre);
     if (chosen != nullptr) return {};
-    return fail(BN_UNSUPPORTED, "%s is %s, a way of splitting text that this engine does not know: "
-                "use a model with one of llama-bpe, qwen2, gpt-2, smollm, falcon", key, quoted(pre).c_str());
+    return fail(BN_UNSUPPORTED,
+                "%s is %s, a way of splitting text that this engine does not know: "
+                "use a model with one of llama-bpe, qwen2, gpt-2, smollm, falcon",
+                key, quoted(pre).c_str());
   }
   if (n_tokens != llama3_tokens || n_merges != llama3_merges)
-    return fail(BN_UNSUPPORTED, "%s is missing, and a vocabulary of %zu tokens and %zu merges does not tell how "
-                "to split text: convert the model again with a converter that writes the key", key, n_tokens, n_merges);
-  warnings.push_back(std::string(key) + " is missing: llama-bpe is used, since the vocabulary has the size of LLaMA-3's");
+    return fail(BN_UNSUPPORTED,
+                "%s is missing, and a vocabulary of %zu tokens and %zu merges does not tell how "
+                "to split text: convert the model again with a converter that writes the key",
+                key, n_tokens, n_merges);
+  warnings.push_back(std::string(key) +
+                     " is missing: llama-bpe is used, since the vocabulary has the size of LLaMA-3's");
   chosen = find_pre_tokenizer("llama-bpe");
   return {};
 }
@@ -127,8 +128,10 @@ Status Tokenizer::build(const Metadata& metadata, std::vector<std::string>& warn
   const StringTable* merges = metadata.string_array("tokenizer.ggml.merges");
   if (!model) return fail(BN_BAD_FILE, "tokenizer.ggml.model is missing: use a GGUF that holds its tokenizer");
   if (*model != "gpt2")
-    return fail(BN_UNSUPPORTED, "tokenizer.ggml.model is %s, but this engine reads only \"gpt2\" (byte-level BPE): "
-                "use a model with such a tokenizer", quoted(*model).c_str());
+    return fail(BN_UNSUPPORTED,
+                "tokenizer.ggml.model is %s, but this engine reads only \"gpt2\" (byte-level BPE): "
+                "use a model with such a tokenizer",
+                quoted(*model).c_str());
   if (tokens == nullptr || tokens->size() == 0)
     return fail(BN_BAD_FILE, "tokenizer.ggml.tokens is missing or empty: use a GGUF that holds its tokenizer");
   if (tokens->size() > INT32_MAX)
@@ -147,8 +150,7 @@ Status Tokenizer::build(const Metadata& metadata, std::vector<std::string>& warn
   BN_TRY(read_special_ids(metadata, parts->vocabulary, pre_tokenizer->adds_bos, parts->special_ids, warnings));
 
   const auto n_missing = std::count(parts->byte_tokens.begin(), parts->byte_tokens.end(), Vocabulary::none);
-  if (n_missing > 0)
-    warnings.push_back(std::to_string(n_missing) + " of the 256 bytes have no token: text loses them");
+  if (n_missing > 0) warnings.push_back(std::to_string(n_missing) + " of the 256 bytes have no token: text loses them");
   if (const size_t n_duplicates = parts->vocabulary.n_duplicates(); n_duplicates > 0)
     warnings.push_back(std::to_string(n_duplicates) + " tokens have the text of a later one, which is used instead");
   parts_ = std::move(parts);
@@ -198,9 +200,7 @@ void Tokenizer::piece(int32_t id, bool special, std::string& bytes) const {
   if (prints || special) bytes.append(parts_->vocabulary.bytes(id));
 }
 
-bool Tokenizer::is_end(int32_t id) const noexcept {
-  return std::binary_search(end_ids().begin(), end_ids().end(), id);
-}
+bool Tokenizer::is_end(int32_t id) const noexcept { return std::binary_search(end_ids().begin(), end_ids().end(), id); }
 const std::vector<int32_t>& Tokenizer::end_ids() const noexcept { return parts_->special_ids.end_ids; }
 size_t Tokenizer::size() const noexcept { return parts_->vocabulary.size(); }
 int32_t Tokenizer::bos() const noexcept { return parts_->special_ids.bos; }

@@ -9,9 +9,8 @@ namespace bitnet {
 Category category(char32_t code_point) noexcept {
   if (code_point > 0x10FFFF) return Category::other;
   const CategoryRange* const end = category_ranges + n_category_ranges;
-  const CategoryRange* const after =
-      std::upper_bound(category_ranges, end, code_point,
-                       [](char32_t value, const CategoryRange& range) { return value < range.first; });
+  const CategoryRange* const after = std::upper_bound(
+      category_ranges, end, code_point, [](char32_t value, const CategoryRange& range) { return value < range.first; });
   return (after - 1)->category;
 }
 

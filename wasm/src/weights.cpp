@@ -59,7 +59,8 @@ class Plan {
   Status check_all_known() const {
     for (size_t i = 0; i < known_.size(); ++i)
       if (!known_[i])
-        return fail(BN_UNSUPPORTED, "the file has a tensor %.80s, which this version does not know; its answers would be wrong",
+        return fail(BN_UNSUPPORTED,
+                    "the file has a tensor %.80s, which this version does not know; its answers would be wrong",
                     header_.tensors()[i].name.c_str());
     return {};
   }
@@ -73,11 +74,14 @@ class Plan {
     tensor = header_.find(name);
     ignore(name);
     if (tensor == nullptr)
-      return fail(BN_BAD_FILE, "the file has no tensor %s, which its architecture needs; it is incomplete", name.c_str());
+      return fail(BN_BAD_FILE,
+                  "the file has no tensor %s, which its architecture needs; it is incomplete, download it again or "
+                  "choose another",
+                  name.c_str());
     if (tensor->ne[0] != n_cols || tensor->n_rows() != n_rows)
-      return fail(BN_BAD_FILE, "tensor %s has shape [%llu, %llu] instead of [%zu, %zu]; the file contradicts itself",
-                  name.c_str(), static_cast<unsigned long long>(tensor->ne[0]),
-                  static_cast<unsigned long long>(tensor->n_rows()), n_cols, n_rows);
+      return damaged("tensor %s has shape [%llu, %llu] instead of [%zu, %zu]", name.c_str(),
+                     static_cast<unsigned long long>(tensor->ne[0]), static_cast<unsigned long long>(tensor->n_rows()),
+                     n_cols, n_rows);
     return {};
   }
 
@@ -130,13 +134,15 @@ Status plan_weights(const GgufHeader& header, const Config& config, Rank rank, P
     BN_TRY(plan.optional_vector(block + "attn_v.bias", config.kv_dim(), layer.v_bias));
     BN_TRY(plan.optional_vector(block + "attn_q_norm.weight", config.head_dim, layer.q_norm));
     BN_TRY(plan.optional_vector(block + "attn_k_norm.weight", config.head_dim, layer.k_norm));
-    if (config.architecture.sub_norms) BN_TRY(plan.vector(block + "attn_sub_norm.weight", config.q_dim(), layer.attn_sub_norm));
+    if (config.architecture.sub_norms)
+      BN_TRY(plan.vector(block + "attn_sub_norm.weight", config.q_dim(), layer.attn_sub_norm));
     BN_TRY(plan.matrix(block + "attn_output.weight", config.q_dim(), n_embd, embd_rows, layer.output));
     BN_TRY(plan.optional_vector(block + "attn_output.bias", n_embd, layer.output_bias));
     BN_TRY(plan.vector(block + "ffn_norm.weight", n_embd, layer.ffn_norm));
     BN_TRY(plan.matrix(block + "ffn_gate.weight", n_embd, config.n_ff, ff_rows, layer.gate));
     BN_TRY(plan.matrix(block + "ffn_up.weight", n_embd, config.n_ff, ff_rows, layer.up));
-    if (config.architecture.sub_norms) BN_TRY(plan.vector(block + "ffn_sub_norm.weight", config.n_ff, layer.ffn_sub_norm));
+    if (config.architecture.sub_norms)
+      BN_TRY(plan.vector(block + "ffn_sub_norm.weight", config.n_ff, layer.ffn_sub_norm));
     BN_TRY(plan.matrix(block + "ffn_down.weight", config.n_ff, n_embd, embd_rows, layer.down));
   }
   BN_TRY(plan.check_all_known());

@@ -19,7 +19,9 @@ struct Rank {
   uint32_t count = 1;
 
   // This rank's part of n items handed out in whole units: [begin, end).
-  struct Part { size_t begin, end; };
+  struct Part {
+    size_t begin, end;
+  };
   Part part(size_t n, size_t unit) const noexcept {
     const size_t n_units = (n + unit - 1) / unit;
     const auto edge = [&](size_t rank) { return std::min(n, n_units * rank / count * unit); };
@@ -41,9 +43,9 @@ using Vector = std::span<const float>;  // empty: the file has none
 
 struct Layer {
   Vector attn_norm, attn_sub_norm, ffn_norm, ffn_sub_norm;
-  Vector q_norm, k_norm;                          // [head_dim]
+  Vector q_norm, k_norm;  // [head_dim]
   Matrix q, k, v, output, gate, up, down;
-  Vector q_bias, k_bias, v_bias, output_bias;     // [rows of the whole matrix]
+  Vector q_bias, k_bias, v_bias, output_bias;  // [rows of the whole matrix]
 };
 
 struct Weights {

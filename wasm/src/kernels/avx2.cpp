@@ -38,8 +38,8 @@ inline void dot_rows(const uint8_t* codes, size_t stream_stride, size_t n_cols, 
         const auto products = [&](__m256i shifted, __m256i with) {
           return _mm256_maddubs_epi16(_mm256_and_si256(shifted, pair), with);
         };
-        const __m256i left = _mm256_add_epi16(products(_mm256_srli_epi16(bytes, 6), x0),
-                                              products(_mm256_srli_epi16(bytes, 4), x1));
+        const __m256i left =
+            _mm256_add_epi16(products(_mm256_srli_epi16(bytes, 6), x0), products(_mm256_srli_epi16(bytes, 4), x1));
         const __m256i right = _mm256_add_epi16(products(_mm256_srli_epi16(bytes, 2), x2), products(bytes, x3));
         part[s] = _mm256_add_epi16(part[s], _mm256_add_epi16(left, right));
       }
@@ -92,12 +92,12 @@ inline void dot_f16_rows(const uint16_t* rows, size_t row_stride, size_t n_cols,
   for (size_t col = 0; col < whole; col += n_sum_lanes)
     for (size_t i = 0; i < 2; ++i) {
       const __m256 factor = _mm256_loadu_ps(x + col + 8 * i);
-      for (size_t s = 0; s < n_streams; ++s) lanes[s].add_product(i, widen(rows + s * row_stride + col + 8 * i), factor);
+      for (size_t s = 0; s < n_streams; ++s)
+        lanes[s].add_product(i, widen(rows + s * row_stride + col + 8 * i), factor);
     }
   for (size_t s = 0; s < n_streams; ++s)
-    out[s * out_stride] = lanes[s].fold_with_tail(n_cols - whole, [&](size_t i) {
-      return float_from_half(rows[s * row_stride + whole + i]) * x[whole + i];
-    });
+    out[s * out_stride] = lanes[s].fold_with_tail(
+        n_cols - whole, [&](size_t i) { return float_from_half(rows[s * row_stride + whole + i]) * x[whole + i]; });
 }
 
 void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out) {
@@ -111,7 +111,8 @@ float dot_f32(const float* a, const float* b, size_t n) {
   Lanes lanes;
   const size_t whole = n & ~(n_sum_lanes - 1);
   for (size_t at = 0; at < whole; at += n_sum_lanes)
-    for (size_t i = 0; i < 2; ++i) lanes.add_product(i, _mm256_loadu_ps(a + at + 8 * i), _mm256_loadu_ps(b + at + 8 * i));
+    for (size_t i = 0; i < 2; ++i)
+      lanes.add_product(i, _mm256_loadu_ps(a + at + 8 * i), _mm256_loadu_ps(b + at + 8 * i));
   return lanes.fold_with_tail(n - whole, [&](size_t i) { return a[whole + i] * b[whole + i]; });
 }
 

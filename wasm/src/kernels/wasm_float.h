@@ -58,9 +58,8 @@ inline void dot_f16_rows(const uint16_t* rows, size_t row_stride, size_t n_cols,
         lanes[s].add_product(i, widen_scaled(rows + s * row_stride + col + 4 * i), scaled_x);
     }
   for (size_t s = 0; s < n_streams; ++s)
-    out[s * out_stride] = lanes[s].fold_with_tail(n_cols - whole, [&](size_t i) {
-      return float_from_half(rows[s * row_stride + whole + i]) * x[whole + i];
-    });
+    out[s * out_stride] = lanes[s].fold_with_tail(
+        n_cols - whole, [&](size_t i) { return float_from_half(rows[s * row_stride + whole + i]) * x[whole + i]; });
 }
 
 inline void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out) {
@@ -75,8 +74,7 @@ inline float dot_f32(const float* a, const float* b, size_t n) {
   Lanes lanes;
   const size_t whole = n & ~(n_sum_lanes - 1);
   for (size_t at = 0; at < whole; at += n_sum_lanes)
-    for (size_t i = 0; i < 4; ++i)
-      lanes.add_product(i, wasm_v128_load(a + at + 4 * i), wasm_v128_load(b + at + 4 * i));
+    for (size_t i = 0; i < 4; ++i) lanes.add_product(i, wasm_v128_load(a + at + 4 * i), wasm_v128_load(b + at + 4 * i));
   return lanes.fold_with_tail(n - whole, [&](size_t i) { return a[whole + i] * b[whole + i]; });
 }
 
