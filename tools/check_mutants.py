@@ -114,8 +114,8 @@ MUTANTS = [
     Mutant(
         "halves rounded away from zero",
         "src/ops.cpp",
-        "x[i] * row.scale + round_magic",
-        "std::round(x[i] * row.scale) + round_magic",
+        "(bounded + round_magic)",
+        "(std::round(bounded) + round_magic)",
         NATIVE,
     ),
 ]
