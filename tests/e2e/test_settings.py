@@ -12,8 +12,10 @@ def field(visitor: Visitor, label: str) -> Locator:
 
 
 def change(visitor: Visitor, label: str, value: str) -> None:
-    field(visitor, label).fill(value)
-    field(visitor, label).blur()
+    """Type as a person does; leaving the field makes it count."""
+    field(visitor, label).press("ControlOrMeta+a")
+    field(visitor, label).press_sequentially(value)
+    field(visitor, label).press("Tab")
 
 
 def test_max_tokens_bounds_an_answer(visitor: Visitor) -> None:
