@@ -12,6 +12,7 @@ const ATTRIBUTES = /^(aria-[a-z]+|data-[a-z-]+|class|disabled|hidden|max|placeho
 const END_MARGIN_PX = 48;
 
 const scroller = element("scroller");
+const log = element("log");
 const message = /** @type {HTMLTextAreaElement} */ (element("message"));
 const composer = /** @type {HTMLFormElement} */ (element("composer"));
 
@@ -91,7 +92,9 @@ function saved() {
   }
 }
 
-const isAtEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < END_MARGIN_PX;
+// An empty chat stays where it is: its first line matters most.
+const isAtEnd = () =>
+  log.childElementCount > 0 && scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < END_MARGIN_PX;
 
 /** A failure that Python cannot report itself. @param {string} sentence */
 function fail(sentence) {
