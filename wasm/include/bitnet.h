@@ -92,6 +92,12 @@ BN_API bn_status bn_model_commit(bn_model* model, size_t n_bytes) BN_NOEXCEPT;
 /* No more bytes: the model is ready, or the file was truncated. */
 BN_API bn_status bn_model_finish(bn_model* model) BN_NOEXCEPT;
 
+/* A model split into several files (split.count above 1): after all bytes of one part, say that those of the next
+ * follow, in order, and how many they are (0 if unknown). bn_model_parts_left tells how many are still to come,
+ * 0 in stage 0. */
+BN_API bn_status bn_model_next_part(bn_model* model, uint64_t file_bytes) BN_NOEXCEPT;
+BN_API uint32_t bn_model_parts_left(const bn_model* model) BN_NOEXCEPT;
+
 /* 0 reading the header, 1 header known and tensors arriving, 2 ready, 3 failed. */
 BN_API int32_t bn_model_stage(const bn_model* model) BN_NOEXCEPT;
 BN_API uint64_t bn_model_position(const bn_model* model) BN_NOEXCEPT; /* bytes committed so far */
@@ -163,6 +169,19 @@ BN_API bn_status bn_session_sample(bn_session* session, int32_t* token) BN_NOEXC
 BN_API bn_status bn_session_logprob(bn_session* session, int32_t token, float* logprob) BN_NOEXCEPT;
 /* The k most probable tokens, best first; *n is min(k, n_vocab). */
 BN_API bn_status bn_session_top(bn_session* session, size_t k, int32_t* ids, float* logprobs, size_t* n) BN_NOEXCEPT;
+
+/* ---- Inspection ------------------------------------------------------------------------------------------------- */
+
+/* Called during prefill and decode with every intermediate result, in the order of computation: its name, the
+ * layer (-1 outside of layers), the token's place in the call's batch, and n elements of type BN_F32, BN_I8 or
+ * BN_I32. Names of a matrix product are those of its tensor with a suffix: "attn_q.input" (float32),
+ * "attn_q.quantised" (int8) and "attn_q.sums" (int32: exact ternary sums) for I2_S, "attn_q.output" (float32, before
+ * biases). Others: "embedding", "attn_norm", "rope.q", "rope.k", "attention", "attn_sub_norm", "ffn_norm", "gate",
+ * "ffn_sub_norm", "layer" (the residual stream after a layer), "output_norm", "logits". Null switches it off. */
+enum { BN_F32 = 0, BN_I8 = 1, BN_I32 = 2 };
+typedef void (*bn_tap_fn)(void* user, const char* name, int32_t layer, size_t token, int32_t type, const void* data,
+                          size_t n);
+BN_API bn_status bn_session_set_tap(bn_session* session, bn_tap_fn tap, void* user) BN_NOEXCEPT;
 
 /* ---- Benchmark ----------------------------------------------------------------------------------------------------
  */
