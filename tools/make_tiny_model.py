@@ -1,6 +1,7 @@
-"""Writes a seeded BitNet b1.58 model of two layers: the real architecture with random weights.
+"""Writes a seeded model of two layers: a real architecture with random weights.
 
-    .venv/bin/python tools/make_tiny_model.py [--seed N] [--embedding F32|F16|BF16|Q8_0|Q6_K] OUT.gguf
+    .venv/bin/python tools/make_tiny_model.py [--architecture bitnet-b1.58] [--type I2_S] [--embedding F16]
+                                              [--seed N] OUT.gguf
 
 It says nothing sensible. Tests use it where the size of a model matters and its words do not.
 """
@@ -10,23 +11,56 @@ from __future__ import annotations
 import argparse
 import random
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-N_VOCAB, N_LAYERS, N_EMBD, N_HEADS, N_KV_HEADS, HEAD_DIM, N_FF, N_CTX = 320, 2, 256, 4, 2, 64, 512, 128
-ARCHITECTURE = "bitnet-b1.58"
+from tiny_weights import BLOCKS, TYPES, contents, floats
+
 ALIGNMENT = 32
+N_VOCAB, N_EMBD = 320, 256
 
-#: Type number, elements and bytes of a block, and where in it the half-float scale stands, if there is one.
-BLOCKS = {
-    "F32": (0, 1, 4, None),
-    "F16": (1, 1, 2, None),
-    "BF16": (30, 1, 2, None),
-    "Q8_0": (8, 32, 34, 0),
-    "Q6_K": (14, 256, 210, 208),
-}
-I2_S = 36
+ARCHITECTURES = ("bitnet-b1.58", "bitnet", "llama", "qwen2", "qwen3")
+WITH_SUB_NORMS = ("bitnet-b1.58", "bitnet")
 
+#: Name, shape with the row length first, type number, bytes.
 Tensor = tuple[str, tuple[int, ...], int, bytes]
+Value = str | int | float | list[str] | list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Which network a file describes. Rows are multiples of 256 long, as the types with large blocks need."""
+
+    architecture: str = "bitnet-b1.58"
+    projection: str = "I2_S"  # type of the matrices in the layers
+    embedding: str = "F16"  # type of token_embd, and of the head where it is tied
+    head: str | None = None  # type of output.weight; None: tied to the embedding
+    n_layers: int = 2
+    n_heads: int = 4
+    n_kv_heads: int = 2
+    head_dim: int = 64
+    n_rot: int | None = None  # leading elements of a head that rotate; None: all
+    n_ff: int = 512
+    n_ctx: int = 128
+    rope_base: float = 500000.0
+    rope_factor: float | None = None  # linear scaling: positions are divided by it
+    rope_freqs: bool = False  # a divisor for the angle of each pair, as Llama 3.1 has
+    biases: tuple[str, ...] = ()  # of "attn_q", "attn_k", "attn_v", "attn_output"
+    head_norms: bool = False  # an RMSNorm of each head of q and k, as Qwen 3 has
+    activation: str | None = None  # the optional key hidden_activation
+    pre: str = "llama-bpe"
+
+    @classmethod
+    def usual(cls, architecture: str, projection: str = "I2_S") -> Network:
+        """As real models of *architecture* are: biases in Qwen 2, head norms and longer heads in Qwen 3."""
+        if architecture == "llama":
+            return cls(architecture, projection, head="F16", rope_freqs=True)
+        if architecture == "qwen2":
+            return cls(architecture, projection, biases=("attn_q", "attn_k", "attn_v"), pre="qwen2")
+        if architecture == "qwen3":
+            return cls(architecture, projection, head_dim=128, head_norms=True, pre="qwen2")
+        return cls(architecture, projection)
 
 
 def text(value: str) -> bytes:
@@ -34,10 +68,12 @@ def text(value: str) -> bytes:
     return struct.pack("<Q", len(encoded)) + encoded
 
 
-def entry(key: str, value: str | int | float | list[str] | list[int]) -> bytes:
+def entry(key: str, value: Value) -> bytes:
     """One key of the metadata; integers are u32, floats f32, lists of integers i32."""
     if isinstance(value, str):
         return text(key) + struct.pack("<I", 8) + text(value)
+    if isinstance(value, bool):
+        return text(key) + struct.pack("<I?", 7, value)
     if isinstance(value, int):
         return text(key) + struct.pack("<II", 4, value)
     if isinstance(value, float):
@@ -47,107 +83,122 @@ def entry(key: str, value: str | int | float | list[str] | list[int]) -> bytes:
     return text(key) + struct.pack("<IIQ", 9, 8, len(value)) + b"".join(text(str(item)) for item in value)
 
 
-def floats(rng: random.Random, n: int, low: float, high: float) -> bytes:
-    return struct.pack(f"<{n}f", *(rng.uniform(low, high) for _ in range(n)))
-
-
-def ternary(rng: random.Random, n: int) -> bytes:
-    """I2_S: four codes of 0, 1, 2 to a byte, then the scale of the whole tensor and padding."""
-    bytes_of_codes = [
-        a << 6 | b << 4 | c << 2 | d for a in range(3) for b in range(3) for c in range(3) for d in range(3)
-    ]
-    return bytes(rng.choices(bytes_of_codes, k=n // 4)) + struct.pack("<f28x", rng.uniform(0.01, 0.03))
+def gguf_file(metadata: dict[str, Value], tensors: list[Tensor]) -> bytes:
+    """A GGUF file of version 3: header, metadata, table, and the tensors one after the other."""
+    table, data = b"", bytearray()
+    for name, shape, kind, content in tensors:
+        table += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, len(data))
+        data += content + bytes(-len(content) % ALIGNMENT)
+    entries = b"".join(entry(key, value) for key, value in metadata.items())
+    header = struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(metadata)) + entries + table
+    return header + bytes(-len(header) % ALIGNMENT) + bytes(data)
 
 
 def embedding(rng: random.Random, kind: str) -> bytes:
-    """Random blocks of any type, with scales that keep the numbers small."""
-    _, elements, size, scale_at = BLOCKS[kind]
-    n = N_VOCAB * N_EMBD
-    if kind == "F32":
-        return floats(rng, n, -1, 1)
-    if kind == "F16":
-        return struct.pack(f"<{n}e", *(rng.uniform(-1, 1) for _ in range(n)))
-    if kind == "BF16":
-        return b"".join(struct.pack("<f", rng.uniform(-1, 1))[2:] for _ in range(n))
-    blocks = []
-    for _ in range(n // elements):
-        block = bytearray(rng.randbytes(size))
-        assert scale_at is not None
-        block[scale_at : scale_at + 2] = struct.pack("<e", rng.uniform(1e-4, 1e-3))
-        blocks.append(bytes(block))
-    return b"".join(blocks)
+    """A table of embeddings of any type."""
+    return contents(rng, kind, N_VOCAB * N_EMBD)
 
 
-def tensors(rng: random.Random, embedding_kind: str, embedding_bytes: bytes | None) -> list[Tensor]:
-    def vector(name: str, n: int) -> Tensor:
-        return name, (n,), 0, floats(rng, n, 0.5, 1.5)
+def layer_tensors(rng: random.Random, network: Network, number: int) -> Iterator[Tensor]:
+    q_dim, kv_dim = network.n_heads * network.head_dim, network.n_kv_heads * network.head_dim
+    n_ff, kind = network.n_ff, network.projection
 
-    def matrix(name: str, n_cols: int, n_rows: int) -> Tensor:
-        return name, (n_cols, n_rows), I2_S, ternary(rng, n_cols * n_rows)
+    def vector(name: str, n: int, low: float = 0.5, high: float = 1.5) -> Tensor:
+        return f"blk.{number}.{name}", (n,), 0, floats(rng, n, low, high)
 
-    table = embedding_bytes or embedding(random.Random(rng.random()), embedding_kind)
-    found = [("token_embd.weight", (N_EMBD, N_VOCAB), BLOCKS[embedding_kind][0], table)]
-    found.append(vector("output_norm.weight", N_EMBD))
-    for layer in range(N_LAYERS):
-        block = f"blk.{layer}."
-        found += [
-            vector(block + "attn_norm.weight", N_EMBD),
-            matrix(block + "attn_q.weight", N_EMBD, N_HEADS * HEAD_DIM),
-            matrix(block + "attn_k.weight", N_EMBD, N_KV_HEADS * HEAD_DIM),
-            matrix(block + "attn_v.weight", N_EMBD, N_KV_HEADS * HEAD_DIM),
-            vector(block + "attn_sub_norm.weight", N_HEADS * HEAD_DIM),
-            matrix(block + "attn_output.weight", N_HEADS * HEAD_DIM, N_EMBD),
-            vector(block + "ffn_norm.weight", N_EMBD),
-            matrix(block + "ffn_gate.weight", N_EMBD, N_FF),
-            matrix(block + "ffn_up.weight", N_EMBD, N_FF),
-            vector(block + "ffn_sub_norm.weight", N_FF),
-            matrix(block + "ffn_down.weight", N_FF, N_EMBD),
-        ]
-    return found
+    def matrix(name: str, n_cols: int, n_rows: int) -> Iterator[Tensor]:
+        data = contents(rng, kind, n_cols * n_rows)
+        yield f"blk.{number}.{name}.weight", (n_cols, n_rows), BLOCKS[kind].number, data
+        if name in network.biases:
+            yield vector(f"{name}.bias", n_rows, -0.5, 0.5)
+
+    yield vector("attn_norm.weight", N_EMBD)
+    yield from matrix("attn_q", N_EMBD, q_dim)
+    yield from matrix("attn_k", N_EMBD, kv_dim)
+    yield from matrix("attn_v", N_EMBD, kv_dim)
+    if network.head_norms:
+        yield vector("attn_q_norm.weight", network.head_dim)
+        yield vector("attn_k_norm.weight", network.head_dim)
+    if network.architecture in WITH_SUB_NORMS:
+        yield vector("attn_sub_norm.weight", q_dim)
+        yield vector("ffn_sub_norm.weight", n_ff)
+    yield from matrix("attn_output", q_dim, N_EMBD)
+    yield vector("ffn_norm.weight", N_EMBD)
+    yield from matrix("ffn_gate", N_EMBD, n_ff)
+    yield from matrix("ffn_up", N_EMBD, n_ff)
+    yield from matrix("ffn_down", n_ff, N_EMBD)
 
 
-def metadata() -> list[bytes]:
-    key = f"{ARCHITECTURE}."
-    tokens = [f"token{number}" for number in range(N_VOCAB)]
-    return [
-        entry("general.architecture", ARCHITECTURE),
-        entry("general.name", "tiny"),
-        entry(key + "context_length", N_CTX),
-        entry(key + "embedding_length", N_EMBD),
-        entry(key + "block_count", N_LAYERS),
-        entry(key + "feed_forward_length", N_FF),
-        entry(key + "rope.dimension_count", HEAD_DIM),
-        entry(key + "attention.head_count", N_HEADS),
-        entry(key + "attention.head_count_kv", N_KV_HEADS),
-        entry(key + "attention.layer_norm_rms_epsilon", 1e-5),
-        entry(key + "rope.freq_base", 500000.0),
-        entry("tokenizer.ggml.model", "gpt2"),
-        entry("tokenizer.ggml.pre", "llama-bpe"),
-        entry("tokenizer.ggml.tokens", tokens),
-        entry("tokenizer.ggml.token_type", [1] * N_VOCAB),
-        entry("tokenizer.ggml.merges", []),
-        entry("tokenizer.ggml.eos_token_id", N_VOCAB - 1),
+def metadata(network: Network) -> dict[str, Value]:
+    hyperparameters: dict[str, Value | None] = {
+        "context_length": network.n_ctx,
+        "embedding_length": N_EMBD,
+        "block_count": network.n_layers,
+        "feed_forward_length": network.n_ff,
+        "attention.head_count": network.n_heads,
+        "attention.head_count_kv": network.n_kv_heads,
+        "attention.key_length": network.head_dim,
+        "attention.value_length": network.head_dim,
+        "attention.layer_norm_rms_epsilon": 1e-5,
+        "rope.dimension_count": network.n_rot or network.head_dim,
+        "rope.freq_base": network.rope_base,
+        "rope.scaling.type": "linear" if network.rope_factor else None,
+        "rope.scaling.factor": network.rope_factor,
+        "hidden_activation": network.activation,
+    }
+    return {
+        "general.architecture": network.architecture,
+        "general.name": "tiny",
+        **{f"{network.architecture}.{key}": v for key, v in hyperparameters.items() if v is not None},
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": network.pre,
+        "tokenizer.ggml.tokens": [f"token{number}" for number in range(N_VOCAB)],
+        "tokenizer.ggml.token_type": [1] * N_VOCAB,
+        "tokenizer.ggml.merges": [],
+        "tokenizer.ggml.eos_token_id": N_VOCAB - 1,
+    }
+
+
+def tiny_model(
+    seed: int = 1,
+    embedding_kind: str | None = None,
+    embedding_bytes: bytes | None = None,
+    *,
+    network: Network | None = None,
+) -> bytes:
+    """A whole GGUF file of *network* (None: BitNet b1.58 as published, in small).
+
+    *embedding_kind* stands for the network's own type of table, *embedding_bytes* for its random contents.
+    """
+    network = network or Network()
+    rng = random.Random(seed)
+    kind = embedding_kind or network.embedding
+    table = embedding(random.Random(rng.random()), kind) if embedding_bytes is None else embedding_bytes
+    tensors: list[Tensor] = [
+        ("token_embd.weight", (N_EMBD, N_VOCAB), BLOCKS[kind].number, table),
+        ("output_norm.weight", (N_EMBD,), 0, floats(rng, N_EMBD, 0.5, 1.5)),
     ]
-
-
-def tiny_model(seed: int = 1, embedding_kind: str = "F16", embedding_bytes: bytes | None = None) -> bytes:
-    """A whole GGUF file; *embedding_bytes* replace the random table of that type."""
-    entries, table, data = metadata(), b"", b""
-    found = tensors(random.Random(seed), embedding_kind, embedding_bytes)
-    for name, shape, kind, content in found:
-        table += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, len(data))
-        data += content + bytes(-len(content) % ALIGNMENT)
-    header = struct.pack("<4sIQQ", b"GGUF", 3, len(found), len(entries)) + b"".join(entries) + table
-    return header + bytes(-len(header) % ALIGNMENT) + data
+    if network.head is not None:
+        head = contents(rng, network.head, N_VOCAB * N_EMBD)
+        tensors.append(("output.weight", (N_EMBD, N_VOCAB), BLOCKS[network.head].number, head))
+    if network.rope_freqs:
+        n_pairs = (network.n_rot or network.head_dim) // 2
+        tensors.append(("rope_freqs.weight", (n_pairs,), 0, floats(rng, n_pairs, 1, 8)))
+    for number in range(network.n_layers):
+        tensors += layer_tensors(rng, network, number)
+    return gguf_file(metadata(network), tensors)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--embedding", choices=BLOCKS, default="F16")
+    parser.add_argument("--architecture", choices=ARCHITECTURES, default="bitnet-b1.58")
+    parser.add_argument("--type", choices=TYPES, default="I2_S", help="of the matrices in the layers")
+    parser.add_argument("--embedding", choices=TYPES, default="F16")
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
-    arguments.out.write_bytes(tiny_model(arguments.seed, arguments.embedding))
+    network = Network.usual(arguments.architecture, arguments.type)
+    arguments.out.write_bytes(tiny_model(arguments.seed, arguments.embedding, network=network))
 
 
 if __name__ == "__main__":
