@@ -1,7 +1,9 @@
 // The tokenizer over small vocabularies made here. Files and the reference are compared in tests/unit.
 #include <doctest/doctest.h>
 
+#include <cstdio>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -40,7 +42,7 @@ std::string written(std::string_view bytes) {
   return text;
 }
 
-enum Type { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5 };
+enum Type { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte_token = 6 };
 
 // A vocabulary in which token i < 256 is byte i.
 struct Model {
@@ -101,6 +103,16 @@ struct Model {
         .numbers("tokenizer.ggml.token_type", types)
         .texts("tokenizer.ggml.merges", merges);
   }
+  Model& real_numbers(const char* key, const std::vector<float>& values) {
+    Value entry;
+    entry.type = ValueType::array;
+    entry.element_type = ValueType::f32;
+    entry.count = values.size();
+    const auto* first = reinterpret_cast<const uint8_t*>(values.data());
+    entry.elements.assign(first, first + values.size() * sizeof(float));
+    metadata.append(key, std::move(entry));
+    return *this;
+  }
   Model& gpt2() { return text("tokenizer.ggml.model", "gpt2"); }
   Model& pre(std::string_view name) { return text("tokenizer.ggml.pre", name); }
 };
@@ -122,6 +134,40 @@ struct Built {
     return bytes;
   }
 };
+
+// A SentencePiece vocabulary: <unk>, <s>, </s>, the 256 byte tokens, then what a test adds, with scores.
+struct ScoredModel : Model {
+  static constexpr int32_t first_byte = 3;
+  std::vector<float> scores;
+
+  ScoredModel() {
+    tokens.clear();
+    types.clear();
+    add("<unk>", 0, unknown);
+    add("<s>", 0, control);
+    add("</s>", 0, control);
+    for (int byte = 0; byte < 256; ++byte) {
+      char text[7];
+      std::snprintf(text, sizeof text, "<0x%02X>", static_cast<unsigned>(byte));
+      add(text, 0, byte_token);
+    }
+  }
+  int32_t add(std::string text, float score, Type type = normal) {
+    scores.push_back(score);
+    return Model::add(std::move(text), type);
+  }
+  ScoredModel& vocabulary() {
+    text("tokenizer.ggml.model", "llama").texts("tokenizer.ggml.tokens", tokens);
+    numbers("tokenizer.ggml.token_type", types).real_numbers("tokenizer.ggml.scores", scores);
+    return *this;
+  }
+};
+
+Built build(ScoredModel& model) {
+  Built built(model.vocabulary());
+  REQUIRE_MESSAGE(built.status.ok(), built.status.message());
+  return built;
+}
 
 Built build(Model& model, std::string_view pre = "llama-bpe") {
   Built built(model.gpt2().pre(pre).vocabulary());
@@ -163,6 +209,11 @@ TEST_CASE("the other pre-tokenizers split as their expressions say") {
         Texts{"It", "'", "S", " it", "'s", " (", "x", ")", " ", " 1234", "\n", " y"});
   CHECK(pieces("smollm", "a 12 b") == Texts{"a", " ", "1", "2", " b"});
   CHECK(pieces("falcon", "a (b+c) 12345") == Texts{"a", " ", "(", "b", "+", "c", ")", " ", "123", "45"});
+  CHECK(pieces("falcon", "`1234`") == Texts{"`", "123", "4", "`"});
+  CHECK(pieces("falcon_e", "a (b+c) 12") == Texts{"a", " ", "(", "b", "+", "c", ")", " ", "1", "2"});
+  CHECK(pieces("default", "a (b) 12345½ `x") == Texts{"a", " ", "(", "b", ")", " ", "123", "45½", " `", "x"});
+  CHECK(pieces("qwen35", "x\u0301y \u0301 12") == Texts{"x\u0301y", " \u0301", " ", "1", "2"});
+  CHECK(pieces("qwen35", "!\u0301a+\n") == Texts{"!\u0301a", "+\n"});
 }
 
 TEST_CASE("names of one pre-tokenizer lead to the same rule") {
@@ -396,9 +447,13 @@ TEST_CASE("bytes without a token are lost with a warning") {
   CHECK(built.warnings[0].find("1 of the 256 bytes") != std::string::npos);
 }
 
-TEST_CASE("a missing pre-tokenizer is guessed for a vocabulary of LLaMA-3's size, else refused") {
+TEST_CASE("a missing pre-tokenizer is guessed for a vocabulary of LLaMA-3's size, else it is the default one") {
   Model model;
-  check_refused(Model(model).gpt2().vocabulary(), BN_UNSUPPORTED, "tokenizer.ggml.pre is missing");
+  const Built other(Model(model).gpt2().vocabulary());
+  REQUIRE_MESSAGE(other.status.ok(), other.status.message());
+  CHECK(other.tokenizer.pre() == "default");
+  REQUIRE(other.warnings.size() == 1);
+  CHECK(other.warnings[0].find("tokenizer.ggml.pre is missing") != std::string::npos);
   while (model.tokens.size() < 128256) model.add("t" + std::to_string(model.tokens.size()));
   model.merges.assign(280147, "t 256");
   const Built built(model.gpt2().vocabulary());
@@ -410,7 +465,7 @@ TEST_CASE("a missing pre-tokenizer is guessed for a vocabulary of LLaMA-3's size
 
 TEST_CASE("what the tokenizer does not know is refused by name") {
   const Model model;
-  check_refused(Model(model).text("tokenizer.ggml.model", "llama").vocabulary(), BN_UNSUPPORTED, "\"llama\"");
+  check_refused(Model(model).text("tokenizer.ggml.model", "bert").vocabulary(), BN_UNSUPPORTED, "\"bert\"");
   check_refused(Model(model).gpt2().pre("tekken").vocabulary(), BN_UNSUPPORTED, "\"tekken\"");
   check_refused(Model(model).gpt2().pre("\xFF\n").vocabulary(), BN_UNSUPPORTED, "\"\?\?\"");
   check_refused(Model(model).pre("llama-bpe").vocabulary(), BN_BAD_FILE, "tokenizer.ggml.model");
@@ -448,4 +503,123 @@ TEST_CASE("a special id outside the vocabulary is refused") {
     check_refused(Model().gpt2().pre("gpt-2").vocabulary().text(key, "1"), BN_BAD_FILE, "not an integer");
     CHECK(Built(Model().gpt2().pre("gpt-2").vocabulary().number(key, 255)).status.ok());
   }
+}
+
+TEST_CASE("SentencePiece joins the neighbours of the highest score first, the leftmost of equals") {
+  ScoredModel model;
+  for (const char* character : {"a", "b", "c", "\u2581"}) model.add(character, -9);
+  const int32_t ab = model.add("ab", -2), bc = model.add("bc", -1), abc = model.add("abc", -5);
+  const int32_t cb = model.add("cb", -3), ac = model.add("ac", -3), a = 259, b = 260, c = 261;
+  model.flag("tokenizer.ggml.add_space_prefix", false);
+  const Built built = build(model);
+  CHECK(built.encode("abc") == Ids{abc});  // bc, then a with it
+  CHECK(built.encode("abbc") == Ids{ab, bc});
+  CHECK(built.encode("acb") == Ids{ac, b});
+  CHECK(built.encode("cbac") == Ids{cb, ac});
+  CHECK(built.encode("aacb") == Ids{a, ac, b});
+  CHECK(built.encode("ca") == Ids{c, a});
+}
+
+TEST_CASE("a space stands before SentencePiece's text and after special tokens, unless the file says otherwise") {
+  ScoredModel model;
+  const int32_t space = model.add("\u2581", -9), a = model.add("a", -9), word = model.add("\u2581a", -1);
+  const int32_t tool = model.add("<tool>", 0, user_defined);
+  ScoredModel plain = model;
+  plain.flag("tokenizer.ggml.add_space_prefix", false);
+  const Built built = build(model);
+  CHECK(built.encode("a") == Ids{word});
+  CHECK(built.encode(" a a") == Ids{space, word, word});
+  CHECK(built.encode("\u2581a") == Ids{space, word});  // the written space cannot be told from a space
+  CHECK(built.encode("a<tool>a</s>a", false, true) == Ids{word, tool, word, 2, word});
+  CHECK(built.encode("<tool></s>", false, true) == Ids{tool, 2});
+  CHECK(built.encode("").empty());
+  CHECK(built.detokenize(built.encode("a a")) == " a a");
+  CHECK(build(plain).encode("a a") == Ids{a, word});
+}
+
+TEST_CASE("SentencePiece writes characters without a token as bytes, else as the unknown token") {
+  ScoredModel model;
+  model.add("\u2581", -9);
+  ScoredModel few = model, none = model;
+  const auto byte = [](uint8_t value) { return ScoredModel::first_byte + value; };
+  const Built built = build(model);
+  CHECK(built.encode("€\xFF") == Ids{259, byte(0xE2), byte(0x82), byte(0xAC), byte(0xFF)});
+  CHECK(built.encode("<0x41>") == Ids{259, byte('<'), byte('0'), byte('x'), byte('4'), byte('1'), byte('>')});
+  CHECK(built.detokenize({byte(0xE2), byte(0x82)}) == "\xE2\x82");
+  CHECK(built.warnings.empty());
+
+  few.types[static_cast<size_t>(byte(0x82))] = unused;
+  const Built unknown_used = build(few);
+  CHECK(unknown_used.encode("€A") == Ids{259, 0, byte('A')});
+  REQUIRE(unknown_used.warnings.size() == 1);
+  CHECK(unknown_used.warnings[0].find("1 of the 256 bytes") != std::string::npos);
+
+  none.number("tokenizer.ggml.unknown_token_id", 259);
+  none.types[static_cast<size_t>(byte(0x82))] = unused;
+  CHECK(build(none).encode("€") == Ids{259, 259});
+}
+
+TEST_CASE("text does not become one of SentencePiece's control, byte or unused tokens") {
+  ScoredModel model;
+  for (const char* text : {"<", "s", ">", "<s", "\u2581"}) model.add(text, -9);
+  model.add("ss", -1, unused);
+  const Built built = build(model);
+  const int32_t s = 260, close = 261, opened = 262, space = 263;
+  CHECK(built.encode("<s>ss") == Ids{space, opened, close, s, s});
+  CHECK(built.encode("<s>", false, true) == Ids{1});
+}
+
+TEST_CASE("SentencePiece's BOS, EOS and unknown token have their usual ids where the file names none") {
+  ScoredModel model;
+  const int32_t space = model.add("\u2581", -9);
+  ScoredModel silent = model, named = model;
+  silent.flag("tokenizer.ggml.add_bos_token", false);
+  named.number("tokenizer.ggml.bos_token_id", 2).number("tokenizer.ggml.eos_token_id", 1);
+  const Built built = build(model);
+  CHECK(built.tokenizer.model() == "llama");
+  CHECK(built.tokenizer.pre().empty());
+  CHECK(built.encode(" ", true) == Ids{1, space, space});
+  CHECK(built.encode("<s> ", true, true) == Ids{1, space, space});
+  CHECK(built.tokenizer.end_ids() == Ids{2});
+  CHECK(build(silent).encode(" ", true) == Ids{space, space});
+  CHECK(build(named).encode("", true) == Ids{2});
+
+  Model two;
+  two.tokens = {"<unk>", "a"};
+  two.types = {unknown, normal};
+  two.text("tokenizer.ggml.model", "llama").vocabulary().real_numbers("tokenizer.ggml.scores", {0, 0});
+  const Built small(two);
+  REQUIRE_MESSAGE(small.status.ok(), small.status.message());
+  CHECK(small.tokenizer.eos() == -1);
+  CHECK(small.encode("a€") == Ids{0, 1, 0});
+}
+
+TEST_CASE("a megabyte is joined by scores in time n log n") {
+  ScoredModel model;
+  const int32_t letter = model.add("a", -100);
+  std::string text = "aa";
+  int32_t last = 0;
+  for (float score = -1; text.size() <= 1024; text += text, score -= 1) last = model.add(text, score);
+  const int32_t space = model.add("\u2581", -100);
+  const Built built = build(model);
+  Ids expected(1025, last);
+  expected[0] = space;
+  CHECK(built.encode(std::string(1 << 20, 'a')) == expected);
+  CHECK(built.encode("a") == Ids{space, letter});
+  CHECK(built.encode(std::string(1 << 20, '\n')).size() == (1 << 20) + 1);
+}
+
+TEST_CASE("damaged scores are refused") {
+  ScoredModel model;
+  check_refused(Model(model).text("tokenizer.ggml.model", "llama").vocabulary(), BN_BAD_FILE, "scores is missing");
+  ScoredModel few = model, odd = model, texts = model;
+  few.scores.pop_back();
+  check_refused(few.vocabulary(), BN_BAD_FILE, "258 numbers for 259 tokens");
+  odd.scores[7] = std::numeric_limits<float>::quiet_NaN();
+  check_refused(odd.vocabulary(), BN_BAD_FILE, "token 7 is not a number");
+  texts.scores.clear();
+  check_refused(texts.vocabulary(), BN_BAD_FILE, "0 numbers for 259 tokens");
+  ScoredModel endless = model;
+  endless.scores[7] = std::numeric_limits<float>::infinity();
+  CHECK(Built(endless.vocabulary()).status.ok());
 }

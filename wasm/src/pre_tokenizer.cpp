@@ -12,7 +12,9 @@ bool is_number(const Character& c) noexcept { return c.category == Category::num
 bool is_space(const Character& c) noexcept { return c.category == Category::whitespace; }
 bool is_newline(const Character& c) noexcept { return c.value == '\r' || c.value == '\n'; }
 bool is_digit(const Character& c) noexcept { return c.value >= '0' && c.value <= '9'; }
+bool is_letter_or_mark(const Character& c) noexcept { return is_letter(c) || c.category == Category::mark; }
 bool is_symbol(const Character& c) noexcept { return !is_letter(c) && !is_number(c) && !is_space(c); }
+bool is_symbol_but_mark(const Character& c) noexcept { return is_symbol(c) && c.category != Category::mark; }
 
 // One past the last character from `begin` on that `holds`, at most `limit` of them.
 template <typename Predicate>
@@ -49,17 +51,18 @@ size_t space_before_space(Characters rest) noexcept {
 
 // (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,max_digits}| ?[^\s\p{L}\p{N}]+[\r\n]*
 // |\s*[\r\n]+|\s+(?!\S)|\s+
-template <size_t max_digits>
+// With another notion of words and symbols: qwen35 has [\p{L}\p{M}]+ for \p{L}+, and [^\s\p{L}\p{M}\p{N}]+.
+template <size_t max_digits, auto is_word = is_letter, auto is_other = is_symbol>
 size_t llama3(Characters rest) noexcept {
   if (const size_t n = contraction(rest, case_folded)) return n;
 
   const size_t lead = is_letter(rest[0]) || is_number(rest[0]) || is_newline(rest[0]) ? 0 : 1;
-  if (const size_t end = run_end(rest, lead, is_letter); end > lead) return end;
+  if (const size_t end = run_end(rest, lead, is_word); end > lead) return end;
 
   if (const size_t end = run_end(rest, 0, is_number, max_digits)) return end;
 
   const size_t blank = rest[0].value == ' ' ? 1 : 0;
-  if (const size_t end = run_end(rest, blank, is_symbol); end > blank) return run_end(rest, end, is_newline);
+  if (const size_t end = run_end(rest, blank, is_other); end > blank) return run_end(rest, end, is_newline);
 
   const size_t spaces = run_end(rest, 0, is_space);
   for (size_t end = spaces; end > 0; --end)
@@ -80,34 +83,69 @@ size_t gpt2(Characters rest) noexcept {
 // \p{N}
 size_t one_number(Characters rest) noexcept { return is_number(rest[0]) ? 1 : 0; }
 
+// \p{N}+
+size_t numbers(Characters rest) noexcept { return run_end(rest, 0, is_number); }
+
+// [0-9]
+size_t one_digit(Characters rest) noexcept { return is_digit(rest[0]) ? 1 : 0; }
+
 // [0-9][0-9][0-9]
 size_t three_digits(Characters rest) noexcept { return run_end(rest, 0, is_digit, 3) == 3 ? 3 : 0; }
 
+// [\p{P}\$\+<=>\^~\|]+
+bool is_punctuation(const Character& c) noexcept {
+  constexpr std::u32string_view listed = U"$+<=>^~|";
+  return c.category == Category::punctuation || listed.find(c.value) != listed.npos;
+}
+size_t punctuation(Characters rest) noexcept { return run_end(rest, 0, is_punctuation); }
+
 // [\p{P}\$\+<=>\^~\|`]+
-size_t punctuation(Characters rest) noexcept {
-  return run_end(rest, 0, [](const Character& c) {
-    constexpr std::u32string_view listed = U"$+<=>^~|`";
-    return c.category == Category::punctuation || listed.find(c.value) != listed.npos;
-  });
+size_t punctuation_or_backtick(Characters rest) noexcept {
+  return run_end(rest, 0, [](const Character& c) { return is_punctuation(c) || c.value == '`'; });
 }
 
-// As in llama.cpp's src/llama-vocab.cpp. Names of one row are the same expressions under another name.
+// As in llama.cpp's src/llama-vocab.cpp, falcon_e as in bitnet.cpp's.
 constexpr PreTokenizer pre_tokenizers[] = {
     {"llama-bpe", {llama3<3>}, true, true},
     {"qwen2", {llama3<1>}, false, false},
+    {"qwen35", {llama3<1, is_letter_or_mark, is_symbol_but_mark>}, false, false},
     {"gpt-2", {gpt2}, false, false},
     {"smollm", {one_number, gpt2}, false, false},
-    {"falcon", {punctuation, gpt2, three_digits}, false, false},
+    {"falcon", {punctuation_or_backtick, gpt2, three_digits}, false, false},
+    {"falcon_e", {punctuation_or_backtick, gpt2, one_digit}, false, false},
+    {"default", {punctuation, gpt2, numbers, three_digits}, false, false},
 };
 
+// Other names of the same rules. falcon3 is here what llama.cpp makes of it; bitnet.cpp means its falcon_e.
 struct Alias {
   std::string_view pre;
   std::string_view name;
 };
 constexpr Alias aliases[] = {
-    {"llama3", "llama-bpe"}, {"llama-v3", "llama-bpe"}, {"falcon3", "llama-bpe"}, {"deepseek-r1-qwen", "qwen2"},
-    {"phi-2", "gpt-2"},      {"olmo", "gpt-2"},         {"mpt", "gpt-2"},         {"starcoder", "smollm"},
-    {"refact", "smollm"},    {"command-r", "smollm"},
+    {"llama3", "llama-bpe"},
+    {"llama-v3", "llama-bpe"},
+    {"falcon3", "llama-bpe"},
+    {"falcon-h1", "llama-bpe"},
+    {"pixtral", "llama-bpe"},
+    {"midm-2.0", "llama-bpe"},
+    {"lfm2", "llama-bpe"},
+    {"jina-v5-nano", "llama-bpe"},
+    {"deepseek-r1-qwen", "qwen2"},
+    {"kormo", "qwen2"},
+    {"f2llmv2", "qwen2"},
+    {"megrez", "qwen2"},
+    {"phi-2", "gpt-2"},
+    {"jina-es", "gpt-2"},
+    {"jina-de", "gpt-2"},
+    {"jina-v1-en", "gpt-2"},
+    {"jina-v2-es", "gpt-2"},
+    {"jina-v2-de", "gpt-2"},
+    {"jina-v2-code", "gpt-2"},
+    {"olmo", "gpt-2"},
+    {"mpt", "gpt-2"},
+    {"starcoder", "smollm"},
+    {"refact", "smollm"},
+    {"command-r", "smollm"},
 };
 
 std::vector<Character> characters_of(std::string_view text) {

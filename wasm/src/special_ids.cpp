@@ -34,16 +34,15 @@ int32_t find_special(const Vocabulary& vocabulary, std::string_view text) {
 
 }  // namespace
 
-Status read_special_ids(const Metadata& metadata, const Vocabulary& vocabulary, bool adds_bos_by_default,
-                        SpecialIds& ids, std::vector<std::string>& warnings) {
+Status read_special_ids(const Metadata& metadata, const Vocabulary& vocabulary, SpecialIds& ids,
+                        std::vector<std::string>& warnings) {
   int32_t eom = Vocabulary::none;
-  int32_t unknown = Vocabulary::none;  // byte-level BPE never needs it, but a wrong id still shows damage
   BN_TRY(read_id(metadata, vocabulary, "tokenizer.ggml.bos_token_id", ids.bos));
   BN_TRY(read_id(metadata, vocabulary, "tokenizer.ggml.eos_token_id", ids.eos));
   BN_TRY(read_id(metadata, vocabulary, "tokenizer.ggml.eot_token_id", ids.eot));
   BN_TRY(read_id(metadata, vocabulary, "tokenizer.ggml.eom_token_id", eom));
   BN_TRY(read_id(metadata, vocabulary, "tokenizer.ggml.padding_token_id", ids.pad));
-  BN_TRY(read_id(metadata, vocabulary, "tokenizer.ggml.unknown_token_id", unknown));
+  BN_TRY(read_id(metadata, vocabulary, "tokenizer.ggml.unknown_token_id", ids.unknown));
 
   std::vector<int32_t> ends{ids.eos, ids.eot, eom};
   const auto named = [&](int32_t id) { return id == ids.eos || id == ids.eot || id == eom; };
@@ -63,8 +62,8 @@ Status read_special_ids(const Metadata& metadata, const Vocabulary& vocabulary, 
   std::erase(ends, Vocabulary::none);
   ids.end_ids = std::move(ends);
 
-  ids.adds_bos = metadata.boolean("tokenizer.ggml.add_bos_token").value_or(adds_bos_by_default);
-  ids.adds_eos = metadata.boolean("tokenizer.ggml.add_eos_token").value_or(false);
+  ids.adds_bos = metadata.boolean("tokenizer.ggml.add_bos_token").value_or(ids.adds_bos);
+  ids.adds_eos = metadata.boolean("tokenizer.ggml.add_eos_token").value_or(ids.adds_eos);
   if (ids.adds_bos && ids.bos == Vocabulary::none)
     warnings.push_back("prompts should begin with BOS, but tokenizer.ggml.bos_token_id is missing: none is added");
   if (ids.adds_eos && ids.eos == Vocabulary::none)

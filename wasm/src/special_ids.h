@@ -17,15 +17,17 @@ struct SpecialIds {
   int32_t eos = Vocabulary::none;
   int32_t eot = Vocabulary::none;
   int32_t pad = Vocabulary::none;
+  int32_t unknown = Vocabulary::none;
   bool adds_bos = false;
   bool adds_eos = false;
   std::vector<int32_t> end_ids;  // ascending
 };
 
-// Read tokenizer.ggml.*_token_id and add_*_token. Fails with BN_BAD_FILE for an id outside the vocabulary.
+// Read tokenizer.ggml.*_token_id and add_*_token into `ids`, which hold what counts where a key is missing. Fails with
+// BN_BAD_FILE for an id outside the vocabulary.
 // A generation ends at eos, eot and eom, and at any special token whose text is known to end one: published
 // files often name only one of the two that their model uses.
-Status read_special_ids(const Metadata& metadata, const Vocabulary& vocabulary, bool adds_bos_by_default,
-                        SpecialIds& ids, std::vector<std::string>& warnings);
+Status read_special_ids(const Metadata& metadata, const Vocabulary& vocabulary, SpecialIds& ids,
+                        std::vector<std::string>& warnings);
 
 }  // namespace bitnet

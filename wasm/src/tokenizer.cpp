@@ -1,11 +1,10 @@
 #include "tokenizer.h"
 
 #include <algorithm>
-#include <array>
 
-#include "byte_alphabet.h"
-#include "merges.h"
-#include "pre_tokenizer.h"
+#include "byte_pair_encoder.h"
+#include "quoted.h"
+#include "sentence_piece_encoder.h"
 #include "special_ids.h"
 #include "special_tokens.h"
 #include "vocabulary.h"
@@ -13,17 +12,9 @@
 namespace bitnet {
 namespace {
 
-// LLaMA-3's vocabulary is known by its size: files made by Microsoft's converter name no pre-tokenizer.
-constexpr size_t llama3_tokens = 128256;
-constexpr size_t llama3_merges = 280147;
-
-// Text of a file, made fit to stand in a sentence: the first bytes, and only printable ASCII.
-std::string quoted(std::string_view text) {
-  constexpr size_t most_bytes = 40;
-  std::string shown = "\"";
-  for (const char c : text.substr(0, most_bytes)) shown += c >= ' ' && c <= '~' ? c : '?';
-  return shown + (text.size() > most_bytes ? "...\"" : "\"");
-}
+// Values of tokenizer.ggml.model.
+constexpr std::string_view byte_pair = "gpt2";
+constexpr std::string_view sentence_piece = "llama";
 
 Status read_types(const Metadata& metadata, size_t n_tokens, std::vector<TokenType>& types,
                   std::vector<std::string>& warnings) {
@@ -42,79 +33,29 @@ Status read_types(const Metadata& metadata, size_t n_tokens, std::vector<TokenTy
   return {};
 }
 
-Status read_merges(const StringTable& lines, const Vocabulary& vocabulary, Merges& merges,
-                   std::vector<std::string>& warnings) {
-  size_t n_unknown = 0;
-  std::string left, both;
-  for (size_t index = 0; index < lines.size(); ++index) {
-    const std::string_view line = lines[index];
-    const size_t space = line.find(' ', 1);  // never at 0: both parts have at least one character
-    if (space == line.npos || space + 1 == line.size())
-      return damaged("merge %zu of %zu, %s, is not two parts with a space between", index, lines.size(),
-                     quoted(line).c_str());
-    left.clear();
-    Merge merge{Vocabulary::none, Vocabulary::none, Vocabulary::none};
-    if (append_written_bytes(line.substr(0, space), left)) {
-      both = left;
-      if (append_written_bytes(line.substr(space + 1), both))
-        merge = {vocabulary.find(left), vocabulary.find(std::string_view(both).substr(left.size())),
-                 vocabulary.find(both)};
-    }
-    if (std::min({merge.left, merge.right, merge.result}) == Vocabulary::none)
-      ++n_unknown;
-    else
-      merges.add(merge);
-  }
-  if (n_unknown > 0)
-    warnings.push_back(std::to_string(n_unknown) + " of " + std::to_string(lines.size()) +
-                       " merges join or make something that is no token: they are left out");
-  return {};
-}
-
-Status choose_pre_tokenizer(const Metadata& metadata, size_t n_tokens, size_t n_merges, const PreTokenizer*& chosen,
-                            std::vector<std::string>& warnings) {
-  constexpr const char* key = "tokenizer.ggml.pre";
-  if (metadata.contains(key)) {
-    const std::string_view pre = metadata.string(key).value_or("");
-    chosen = find_pre_tokenizer(pre);
-    if (chosen != nullptr) return {};
-    return fail(BN_UNSUPPORTED,
-                "%s is %s, a way of splitting text that this engine does not know: "
-                "use a model with one of llama-bpe, qwen2, gpt-2, smollm, falcon",
-                key, quoted(pre).c_str());
-  }
-  if (n_tokens != llama3_tokens || n_merges != llama3_merges)
-    return fail(BN_UNSUPPORTED,
-                "%s is missing, and a vocabulary of %zu tokens and %zu merges does not tell how "
-                "to split text: convert the model again with a converter that writes the key",
-                key, n_tokens, n_merges);
-  warnings.push_back(std::string(key) +
-                     " is missing: llama-bpe is used, since the vocabulary has the size of LLaMA-3's");
-  chosen = find_pre_tokenizer("llama-bpe");
-  return {};
+// SentencePiece's ids where a file does not name them.
+SpecialIds sentence_piece_ids(size_t n_tokens) {
+  const auto known = [&](int32_t id) { return static_cast<size_t>(id) < n_tokens ? id : Vocabulary::none; };
+  SpecialIds ids;
+  ids.unknown = 0;
+  ids.bos = known(1);
+  ids.eos = known(2);
+  ids.adds_bos = true;
+  return ids;
 }
 
 }  // namespace
 
 struct Tokenizer::Parts {
-  Parts(const StringTable& texts, std::vector<TokenType> types, size_t n_merges)
-      : vocabulary(texts, std::move(types)), special_tokens(vocabulary), merges(n_merges) {
-    for (size_t byte = 0; byte < byte_tokens.size(); ++byte) {
-      const auto character = static_cast<char>(byte);
-      byte_tokens[byte] = vocabulary.find({&character, 1});
-    }
-  }
-  Parts(const Parts&) = delete;  // special_tokens points into this object
+  Parts(std::string_view model_name, const StringTable& texts, std::vector<TokenType> types, Writing writing)
+      : model(model_name), vocabulary(texts, std::move(types), writing), special_tokens(vocabulary) {}
+  Parts(const Parts&) = delete;  // special_tokens and the encoder point into this object
 
-  void encode_piece(std::string_view piece, Joiner& joiner, std::vector<int32_t>& tokens,
-                    std::vector<int32_t>& ids) const;
-
+  std::string_view model;
   Vocabulary vocabulary;
   SpecialTokens special_tokens;
-  Merges merges;
-  std::array<int32_t, 256> byte_tokens;  // Vocabulary::none for a byte without a token
-  const PreTokenizer* pre_tokenizer = nullptr;
   SpecialIds special_ids;
+  std::unique_ptr<Encoder> encoder;
 };
 
 Tokenizer::Tokenizer() = default;
@@ -125,66 +66,48 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Status Tokenizer::build(const Metadata& metadata, std::vector<std::string>& warnings) {
   const auto model = metadata.string("tokenizer.ggml.model");
   const StringTable* tokens = metadata.string_array("tokenizer.ggml.tokens");
-  const StringTable* merges = metadata.string_array("tokenizer.ggml.merges");
   if (!model) return fail(BN_BAD_FILE, "tokenizer.ggml.model is missing: use a GGUF that holds its tokenizer");
-  if (*model != "gpt2")
+  if (*model != byte_pair && *model != sentence_piece)
     return fail(BN_UNSUPPORTED,
-                "tokenizer.ggml.model is %s, but this engine reads only \"gpt2\" (byte-level BPE): "
-                "use a model with such a tokenizer",
+                "tokenizer.ggml.model is %s, but this engine reads only \"gpt2\" (byte-level BPE) and \"llama\" "
+                "(SentencePiece): use a model with such a tokenizer",
                 quoted(*model).c_str());
   if (tokens == nullptr || tokens->size() == 0)
     return fail(BN_BAD_FILE, "tokenizer.ggml.tokens is missing or empty: use a GGUF that holds its tokenizer");
   if (tokens->size() > INT32_MAX)
     return fail(BN_UNSUPPORTED, "tokenizer.ggml.tokens has %zu tokens, but ids end at %d", tokens->size(), INT32_MAX);
-  if (merges == nullptr)
-    return fail(BN_BAD_FILE, "tokenizer.ggml.merges is missing: use a GGUF that holds its tokenizer");
-
-  const PreTokenizer* pre_tokenizer = nullptr;
-  BN_TRY(choose_pre_tokenizer(metadata, tokens->size(), merges->size(), pre_tokenizer, warnings));
   std::vector<TokenType> types;
   BN_TRY(read_types(metadata, tokens->size(), types, warnings));
 
-  auto parts = std::make_unique<Parts>(*tokens, std::move(types), merges->size());
-  parts->pre_tokenizer = pre_tokenizer;
-  BN_TRY(read_merges(*merges, parts->vocabulary, parts->merges, warnings));
-  BN_TRY(read_special_ids(metadata, parts->vocabulary, pre_tokenizer->adds_bos, parts->special_ids, warnings));
-
-  const auto n_missing = std::count(parts->byte_tokens.begin(), parts->byte_tokens.end(), Vocabulary::none);
-  if (n_missing > 0) warnings.push_back(std::to_string(n_missing) + " of the 256 bytes have no token: text loses them");
+  std::unique_ptr<Parts> parts;
+  if (*model == byte_pair) {
+    parts = std::make_unique<Parts>(byte_pair, *tokens, std::move(types), Writing::byte_alphabet);
+    std::unique_ptr<BytePairEncoder> encoder;
+    BN_TRY(BytePairEncoder::make(metadata, parts->vocabulary, encoder, warnings));
+    parts->special_ids.adds_bos = encoder->adds_bos();
+    parts->encoder = std::move(encoder);
+    BN_TRY(read_special_ids(metadata, parts->vocabulary, parts->special_ids, warnings));
+  } else {
+    parts = std::make_unique<Parts>(sentence_piece, *tokens, std::move(types), Writing::sentence_piece);
+    parts->special_ids = sentence_piece_ids(tokens->size());
+    BN_TRY(read_special_ids(metadata, parts->vocabulary, parts->special_ids, warnings));
+    BN_TRY(
+        SentencePieceEncoder::make(metadata, parts->vocabulary, parts->special_ids.unknown, parts->encoder, warnings));
+  }
   if (const size_t n_duplicates = parts->vocabulary.n_duplicates(); n_duplicates > 0)
     warnings.push_back(std::to_string(n_duplicates) + " tokens have the text of a later one, which is used instead");
   parts_ = std::move(parts);
   return {};
 }
 
-void Tokenizer::Parts::encode_piece(std::string_view piece, Joiner& joiner, std::vector<int32_t>& tokens,
-                                    std::vector<int32_t>& ids) const {
-  if (pre_tokenizer->ignore_merges) {
-    if (const int32_t id = vocabulary.find(piece); id != Vocabulary::none) {
-      ids.push_back(id);
-      return;
-    }
-  }
-  tokens.clear();
-  for (const char byte : piece) tokens.push_back(byte_tokens[static_cast<uint8_t>(byte)]);
-  joiner.join(tokens, ids);
-}
-
 void Tokenizer::encode(std::string_view text, bool add_special, bool parse_special, std::vector<int32_t>& ids) const {
   const SpecialIds& special = parts_->special_ids;
   const size_t n_before = ids.size();
-  Joiner joiner(parts_->merges);
-  std::vector<int32_t> tokens;
   for (const SpecialTokens::Part& part : parts_->special_tokens.partition(text, parse_special)) {
-    if (part.id != Vocabulary::none) {
+    if (part.id != Vocabulary::none)
       ids.push_back(part.id);
-      continue;
-    }
-    std::string_view rest = part.text;
-    for (const size_t n_bytes : split(*parts_->pre_tokenizer, rest)) {
-      parts_->encode_piece(rest.substr(0, n_bytes), joiner, tokens, ids);
-      rest.remove_prefix(n_bytes);
-    }
+    else
+      parts_->encoder->encode(part.text, ids);
   }
   if (!add_special) return;
   const bool empty = ids.size() == n_before;
@@ -209,7 +132,7 @@ int32_t Tokenizer::eot() const noexcept { return parts_->special_ids.eot; }
 int32_t Tokenizer::pad() const noexcept { return parts_->special_ids.pad; }
 bool Tokenizer::adds_bos() const noexcept { return parts_->special_ids.adds_bos; }
 bool Tokenizer::adds_eos() const noexcept { return parts_->special_ids.adds_eos; }
-std::string_view Tokenizer::model() const noexcept { return "gpt2"; }
-std::string_view Tokenizer::pre() const noexcept { return parts_->pre_tokenizer->name; }
+std::string_view Tokenizer::model() const noexcept { return parts_->model; }
+std::string_view Tokenizer::pre() const noexcept { return parts_->encoder->pre(); }
 
 }  // namespace bitnet

@@ -40,8 +40,8 @@ class Tokenizer {
   int32_t pad() const noexcept;
   bool adds_bos() const noexcept;
   bool adds_eos() const noexcept;
-  std::string_view model() const noexcept;  // "gpt2"
-  std::string_view pre() const noexcept;    // the rule in use, "llama-bpe"
+  std::string_view model() const noexcept;  // "gpt2" or "llama"
+  std::string_view pre() const noexcept;    // the rule in use, "llama-bpe"; "" for "llama", which splits nothing
 
  private:
   struct Parts;

@@ -1,5 +1,6 @@
 #include "vocabulary.h"
 
+#include <algorithm>
 #include <bit>
 #include <string>
 
@@ -15,17 +16,47 @@ uint32_t hash_of(std::string_view bytes) noexcept {
   return hash ^ hash >> 15;
 }
 
-bool is_written_in_alphabet(TokenType type) noexcept { return type == TokenType::normal || type == TokenType::byte; }
+void append_with_spaces(std::string_view text, std::string& bytes) {
+  constexpr std::string_view written_space = "\u2581";
+  while (!text.empty()) {
+    const size_t n_bytes = std::min(text.find(written_space), text.size());
+    bytes.append(text.substr(0, n_bytes));
+    text.remove_prefix(n_bytes);
+    if (text.empty()) return;
+    bytes.push_back(' ');
+    text.remove_prefix(written_space.size());
+  }
+}
+
+// "<0x0A>" is the byte 10.
+void append_byte(std::string_view text, std::string& bytes) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  if (text.size() != 6 || !text.starts_with("<0x") || text[5] != '>') return;
+  const size_t high = digits.find(text[3]), low = digits.find(text[4]);
+  if (high != digits.npos && low != digits.npos) bytes.push_back(static_cast<char>(16 * high + low));
+}
+
+// Append what a text stands for, nothing if that is the text itself. True if text can be encoded as this token.
+bool append_bytes(std::string_view text, TokenType type, Writing writing, std::string& bytes) {
+  const bool ordinary = type == TokenType::normal || type == TokenType::byte;
+  if (!ordinary) return type == TokenType::user_defined;
+  if (writing == Writing::byte_alphabet) return append_written_bytes(text, bytes);
+  if (type == TokenType::byte) {
+    append_byte(text, bytes);
+    return false;
+  }
+  append_with_spaces(text, bytes);
+  return true;
+}
 
 }  // namespace
 
-Vocabulary::Vocabulary(const StringTable& texts, std::vector<TokenType> types)
+Vocabulary::Vocabulary(const StringTable& texts, std::vector<TokenType> types, Writing writing)
     : types_(std::move(types)), slots_(std::bit_ceil(2 * texts.size() + 1), Slot{0, none}) {
   std::string bytes;
   for (size_t id = 0; id < texts.size(); ++id) {
     bytes.clear();
-    bool findable = types_[id] == TokenType::user_defined;
-    if (is_written_in_alphabet(types_[id])) findable = append_written_bytes(texts[id], bytes);
+    const bool findable = append_bytes(texts[id], types_[id], writing, bytes);
     if (bytes.empty()) bytes = texts[id];
     bytes_.append(bytes);
     if (!findable || bytes.empty()) continue;
