@@ -46,7 +46,8 @@ class Network:
     rope_base: float = 500000.0
     rope_factor: float | None = None  # linear scaling: positions are divided by it
     rope_freqs: bool = False  # a divisor for the angle of each pair, as Llama 3.1 has
-    biases: tuple[str, ...] = ()  # of "attn_q", "attn_k", "attn_v", "attn_output"
+    biases: tuple[str, ...] = ()  # names of the matrices that have one: "attn_q"
+    factors: tuple[str, ...] = ()  # names of the matrices whose product is multiplied by a number of the file
     head_norms: bool = False  # an RMSNorm of each head of q and k, as Qwen 3 has
     activation: str | None = None  # the optional key hidden_activation
     pre: str = "llama-bpe"
@@ -111,6 +112,8 @@ def layer_tensors(rng: random.Random, network: Network, number: int) -> Iterator
         yield f"blk.{number}.{name}.weight", (n_cols, n_rows), BLOCKS[kind].number, data
         if name in network.biases:
             yield vector(f"{name}.bias", n_rows, -0.5, 0.5)
+        if name in network.factors:
+            yield vector(f"{name}.scale", 1)
 
     yield vector("attn_norm.weight", N_EMBD)
     yield from matrix("attn_q", N_EMBD, q_dim)

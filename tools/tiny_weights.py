@@ -17,7 +17,7 @@ SPREAD = 0.08
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """How a type stores its elements; *integer_spread* is the standard deviation of what the scale multiplies.
+    """How a type stores elements; *integer_spread* is the standard deviation of what the scale multiplies.
 
     A type with a minimum stores scale * q + minimum (Q4_1, Q5_1), or scale * q - minimum * m (the K types):
     *minimum_ratio* is the minimum, in units of the scale, that centres the weights around zero.
