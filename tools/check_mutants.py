@@ -109,7 +109,7 @@ MUTANTS = [
         NATIVE,
     ),
     Mutant(
-        "no floor under the quantisation's scale", "src/ops.cpp", "std::max(1e-5,", "std::max(1e-9,", NATIVE
+        "no floor under the quantisation's scale", "src/ops.cpp", "(largest), 1e-5)", "(largest), 1e-9)", NATIVE
     ),
     Mutant(
         "halves rounded away from zero",

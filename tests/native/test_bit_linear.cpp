@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "arithmetic.h"
+#include "half.h"
 #include "ops.h"
 
 using namespace bitnet;
@@ -28,7 +29,12 @@ float product(uint8_t code, float scale, const std::vector<float>& x, const Kern
   std::vector<int16_t> widened(x.size());
   std::vector<int32_t> integers(1);
   std::vector<float> weights_row(x.size());
-  const Matrix matrix = {TensorType::i2_s, x.size(), 0, 1, codes.data(), &scale};
+  Matrix matrix;
+  matrix.type = TensorType::i2_s;
+  matrix.n_cols = x.size();
+  matrix.n_rows = 1;
+  matrix.data = codes.data();
+  matrix.scale = {&scale, 1};
   QuantizedRow quantized;
   float out = 0;
   multiply(kernels, matrix, x, quantized, {values, widened, integers, weights_row}, &out);
@@ -57,9 +63,30 @@ TEST_CASE("a row of zeros gives zeros, not NaN") {
   CHECK(product(2, 0.5f, std::vector<float>(128, 0.0f), scalar_kernels) == 0.0f);
 }
 
-TEST_CASE("values outside every range stay within +-127") {
-  const Quantized quantized({INFINITY, -INFINITY, NAN, 1.0f});
-  for (const int8_t value : quantized.values) CHECK(std::abs(value) <= 127);
+TEST_CASE("values outside every range stay within +-127, and what is not a number stays noticed") {
+  for (const std::vector<float>& x : {std::vector<float>{INFINITY, 1.0f}, {1.0f, -INFINITY}, {NAN, 1.0f}, {1.0f, NAN}})
+    for (const int8_t value : Quantized(x).values) CHECK(std::abs(value) <= 127);
+  std::vector<float> padded(128, 1.0f);
+  padded[70] = NAN;
+  CHECK(std::isnan(product(2, 1.0f, padded, scalar_kernels)));
+  std::vector<float> gates = {NAN};
+  const float up = 1;
+  gate(Activation::squared_relu, gates, &up);
+  CHECK(std::isnan(gates[0]));
+}
+
+TEST_CASE("half floats of the KV cache are rounded to even, saturated, and never subnormal") {
+  CHECK(half_from_float_flushed(1.0f) == 0x3c00);
+  CHECK(half_from_float_flushed(-2.0f) == 0xc000);
+  CHECK(half_from_float_flushed(1.0f + 0x1p-11f) == 0x3c00);  // a tie, to even
+  CHECK(half_from_float_flushed(1.0f + 3 * 0x1p-11f) == 0x3c02);
+  CHECK(half_from_float_flushed(65519.0f) == 0x7bff);
+  CHECK(half_from_float_flushed(1e9f) == 0x7bff);
+  CHECK(half_from_float_flushed(-1e9f) == 0xfbff);
+  CHECK(half_from_float_flushed(0x1p-14f) == 0x0400);
+  CHECK(half_from_float_flushed(0x1p-15f) == 0x0000);
+  for (uint32_t bits = 0x0400; bits < 0x7c00; ++bits)
+    CHECK(half_from_float_flushed(float_from_half(static_cast<uint16_t>(bits))) == bits);
 }
 
 TEST_CASE("all codes 2 with activations of 127 do not wrap, for rows as long as any model's") {

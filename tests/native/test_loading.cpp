@@ -74,11 +74,6 @@ const Refusal refusals[] = {
        file.number("general.alignment", 48);
        return file.bytes();
      }},
-    {"part of a split model", BN_UNSUPPORTED, "split into 3",
-     [](GgufFile file) {
-       file.number("split.count", 3);
-       return file.bytes();
-     }},
     {"tensor with no dimensions", BN_BAD_FILE, "0 dimensions",
      [](GgufFile file) {
        file.tensors[0].shape = {};
@@ -94,14 +89,44 @@ const Refusal refusals[] = {
        file.tensors[0].shape = {uint64_t{1} << 40, uint64_t{1} << 40};
        return file.bytes();
      }},
-    {"tensor type of another engine", BN_UNSUPPORTED, "Q4_K",
+    {"a type that only activations have", BN_UNSUPPORTED, "Q8_K",
      [](GgufFile file) {
-       file.tensors[0].type = 12;
+       file.tensors[0].type = 15;
+       return file.bytes();
+     }},
+    {"TL1", BN_UNSUPPORTED, "use a file in I2_S or TQ2_0",
+     [](GgufFile file) {
+       file.tensors[0].type = 38;
+       return file.bytes();
+     }},
+    {"TL2", BN_UNSUPPORTED, "use a file in I2_S or TQ2_0",
+     [](GgufFile file) {
+       file.tensors[0].type = 39;
+       return file.bytes();
+     }},
+    {"a removed repacking of Q4_0", BN_UNSUPPORTED, "use a file in Q4_0",
+     [](GgufFile file) {
+       file.tensors[0].type = 31;
        return file.bytes();
      }},
     {"tensor type that does not exist", BN_UNSUPPORTED, "type 4711 (unknown)",
      [](GgufFile file) {
        file.tensors[0].type = 4711;
+       return file.bytes();
+     }},
+    {"a NaN among the norms", BN_BAD_FILE, "blk.0.attn_norm.weight contains a number that is not finite",
+     [](GgufFile file) {
+       std::memset(file.tensor("blk.0.attn_norm.weight").data.data() + 20, 0xff, 4);
+       return file.bytes();
+     }},
+    {"the second part of a split model", BN_BAD_FILE, "open the first one, whose name ends in -00001-of-00003.gguf",
+     [](GgufFile file) {
+       file.number("split.count", 3).number("split.no", 1);
+       return file.bytes();
+     }},
+    {"only the first part of a split model", BN_BAD_FILE, "2 of the model's 3 parts are missing",
+     [](GgufFile file) {
+       file.number("split.count", 3).number("split.no", 0);
        return file.bytes();
      }},
     {"I2_S rows that are no multiple of 128", BN_UNSUPPORTED, "no whole number of I2_S blocks",
@@ -164,9 +189,9 @@ const Refusal refusals[] = {
        file.tensor("output_norm.weight").type = 1;
        return file.bytes();
      }},
-    {"tensor that plays no known part", BN_UNSUPPORTED, "blk.0.attn_q.scale",
+    {"tensor that plays no known part", BN_UNSUPPORTED, "blk.0.attn_q.zero",
      [](GgufFile file) {
-       file.tensors.push_back({"blk.0.attn_q.scale", {1}, 0, Bytes(4)});
+       file.tensors.push_back({"blk.0.attn_q.zero", {1}, 0, Bytes(4)});
        return file.bytes();
      }},
     {"heads that cannot share", BN_BAD_FILE, "cannot share 3",
@@ -276,6 +301,42 @@ TEST_CASE("tensors may stand in any order and with gaps between them") {
   const Loaded shuffled(file.bytes());
   REQUIRE_MESSAGE(shuffled.status == BN_OK, shuffled.error());
   CHECK(logits_of(shuffled.model) == logits_of(usual.model));
+}
+
+TEST_CASE("a model in several files is the model in one, and parts must come in order") {
+  const GgufFile whole = SmallModel::file();
+  std::vector<GgufFile> parts(3);
+  parts[0].keys = whole.keys;
+  for (size_t i = 0; i < whole.tensors.size(); ++i) parts[i % 3].tensors.push_back(whole.tensors[i]);
+  for (uint32_t i = 0; i < 3; ++i) parts[i].number("split.no", i).number("split.count", 3);
+
+  const auto load = [&](const std::vector<size_t>& order, bn_model*& model) {
+    REQUIRE(bn_model_new(0, nullptr, 0, 0, 1, nullptr, nullptr, nullptr, nullptr, &model) == BN_OK);
+    bn_status status = BN_OK;
+    for (size_t i = 0; i < order.size() && status == BN_OK; ++i) {
+      const Bytes bytes = parts[order[i]].bytes();
+      if (i > 0) status = bn_model_next_part(model, bytes.size());
+      if (status == BN_OK) status = bn_model_push(model, bytes.data(), bytes.size());
+    }
+    return status == BN_OK ? bn_model_finish(model) : status;
+  };
+  bn_model* model = nullptr;
+  REQUIRE_MESSAGE(load({0, 1, 2}, model) == BN_OK, bn_model_error(model));
+  CHECK(bn_model_parts_left(model) == 0);
+  CHECK(std::string(bn_model_info(model)).find("blk.1.ffn_down.weight") != std::string::npos);
+  const Loaded one(whole.bytes());
+  CHECK(logits_of(model) == logits_of(one.model));
+  bn_model_free(model);
+
+  CHECK(load({0, 2, 1}, model) == BN_BAD_FILE);
+  CHECK(std::string(bn_model_error(model)).find("part 3 of 3 arrived where part 2 of 3 belongs") != std::string::npos);
+  bn_model_free(model);
+  CHECK(load({0, 1}, model) == BN_BAD_FILE);
+  bn_model_free(model);
+  CHECK(load({0, 0, 2}, model) == BN_BAD_FILE);
+  bn_model_free(model);
+  CHECK(load({0, 1, 2, 2}, model) == BN_NOT_READY);
+  bn_model_free(model);
 }
 
 TEST_CASE("a model above the memory limit is refused with the bytes that are missing") {

@@ -92,6 +92,14 @@ TEST_CASE("the repetition penalty lowers what was said lately, whatever the sign
   CHECK(draw(sampling, {3.0f, 2.0f}, 1, {0, 1}).contains(0));
 }
 
+TEST_CASE("logits and penalties of any size leave something to draw from") {
+  Sampling sampling = hot();
+  sampling.repeat_penalty = 0.001f;
+  sampling.top_p = 0.9f;
+  sampling.min_p = 0.1f;
+  CHECK(draw(sampling, {3e38f, 1.0f, -3e38f}, 10, {0, 1, 2}).contains(0));
+}
+
 TEST_CASE("settings outside their range are refused in words") {
   std::vector<Candidate> candidates(4);
   Sampler sampler(candidates);

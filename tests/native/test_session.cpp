@@ -1,6 +1,7 @@
 // Sessions: any slicing, any number of ranks and any kernel give the same bits; nothing allocates on the way.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <barrier>
 #include <thread>
 
@@ -190,15 +191,45 @@ TEST_CASE("the epsilon and the rope base of the file decide the result") {
   }
 }
 
-TEST_CASE("numbers that are not finite are an error, not an answer") {
-  GgufFile file = SmallModel::file();
-  const float infinity = 1.0f / 0.0f;
-  std::memcpy(file.tensor("output_norm.weight").data.data(), &infinity, 4);
-  const Loaded loaded(file.bytes());
-  REQUIRE(loaded.status == BN_OK);
+TEST_CASE("numbers that grow beyond all bounds are an error that names the place, not an answer") {
+  const float huge = 3e38f;
+  for (const auto& [tensor, place] :
+       {std::pair("output_norm.weight", "the output head"), std::pair("blk.1.ffn_sub_norm.weight", "layer 2 of 2"),
+        std::pair("blk.0.attn_v.weight", "layer 1 of 2")}) {
+    CAPTURE(tensor);
+    GgufFile file = SmallModel::file();
+    Bytes& data = file.tensor(tensor).data;
+    if (file.tensor(tensor).type == 36)
+      std::memcpy(data.data() + data.size() - 32, &huge, 4);  // the scale
+    else
+      for (size_t at = 0; at < data.size(); at += 4) std::memcpy(data.data() + at, &huge, 4);
+    const Loaded loaded(file.bytes());
+    REQUIRE_MESSAGE(loaded.status == BN_OK, loaded.error());
+    Conversation conversation(loaded.model);
+    CHECK(bn_session_decode(conversation.session, 1) == BN_BAD_NUMBERS);
+    CHECK_MESSAGE(std::string(bn_session_error(conversation.session)).find(place) != std::string::npos,
+                  bn_session_error(conversation.session));
+    CHECK(bn_session_logits(conversation.session) == nullptr);
+  }
+}
+
+TEST_CASE("the tap shows every step, and switching it off ends that") {
+  const Loaded loaded(SmallModel::file().bytes());
   Conversation conversation(loaded.model);
-  CHECK(bn_session_decode(conversation.session, 1) == BN_BAD_NUMBERS);
-  CHECK(bn_session_logits(conversation.session) == nullptr);
+  std::vector<std::string> names;
+  const auto tap = [](void* user, const char* name, int32_t layer, size_t, int32_t, const void*, size_t) {
+    static_cast<std::vector<std::string>*>(user)->push_back(std::to_string(layer) + " " + name);
+  };
+  REQUIRE(bn_session_set_tap(conversation.session, tap, &names) == BN_OK);
+  REQUIRE(bn_session_decode(conversation.session, 1) == BN_OK);
+  CHECK(names.front() == "-1 embedding");
+  CHECK(names.back() == "-1 logits");
+  CHECK(std::count(names.begin(), names.end(), "1 ffn_down.sums") == 1);
+  CHECK(std::count(names.begin(), names.end(), "0 attn_sub_norm") == 1);
+  const size_t n = names.size();
+  REQUIRE(bn_session_set_tap(conversation.session, nullptr, nullptr) == BN_OK);
+  REQUIRE(bn_session_decode(conversation.session, 2) == BN_OK);
+  CHECK(names.size() == n);
 }
 
 TEST_CASE("prefill, decode and sampling allocate nothing") {

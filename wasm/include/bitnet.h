@@ -10,7 +10,7 @@
  *  - Whoever calls *_new must call *_free. A model must outlive its sessions.
  *  - A handle is used by one thread at a time; different handles need no locking.
  *  - Token ids are int32, sizes are bytes where the name says so, text is UTF-8 with a length (no NUL needed).
- *  - After loading, nothing here allocates: not prefill, decode, sample, tokenize's scoring apart.
+ *  - prefill, decode and sample allocate nothing.
  */
 #ifndef BITNET_H
 #define BITNET_H
@@ -71,7 +71,7 @@ typedef struct bn_session bn_session;
 
 /* file_bytes: size of the whole file, 0 if unknown. kernel: a name from bn_kernel_name, NULL for the best.
  * memory_limit_bytes: refuse weights plus sessions above this, 0 for no limit.
- * rank of n_ranks: which rows of every matrix this copy holds; exchange may be NULL when n_ranks is 1.
+ * rank of n_ranks (at most 256): which rows of every matrix this copy holds; exchange may be NULL when n_ranks is 1.
  * log may be NULL. *model is NULL after a failure (BN_BAD_ARGUMENT, BN_OUT_OF_MEMORY). */
 BN_API bn_status bn_model_new(uint64_t file_bytes, const char* kernel, uint64_t memory_limit_bytes, uint32_t rank,
                               uint32_t n_ranks, bn_exchange_fn exchange, void* exchange_user, bn_log_fn log,
@@ -104,11 +104,11 @@ BN_API uint64_t bn_model_position(const bn_model* model) BN_NOEXCEPT; /* bytes c
 
 /* ---- What a model is (stage 1 and later) --------------------------------------------------------------------- */
 
-/* One JSON object, valid until the model is freed; NULL in stage 0:
+/* One JSON object, valid until the header of another part arrives or the model is freed; NULL before any header:
  *   architecture, name, kernel, file_type, n_params, n_vocab, n_layers, n_embd, n_ff, n_heads, n_kv_heads,
  *   head_dim, n_ctx_train, rope_base, rms_eps, activation, weights_bytes, kv_bytes_per_position, data_offset,
  *   tokenizer {model, pre, bos, eos, eot, pad, add_bos, add_eos, end_ids[]}, chat_template (or null),
- *   warnings [sentence], metadata [{key, type, value} or {key, type, count}],
+ *   warnings [sentence], metadata [{key, type, value (of a string its first 4096 bytes)} or {key, type, count}],
  *   tensors [{name, type, shape[] (ne[0] first), offset, n_bytes}]. */
 BN_API const char* bn_model_info(const bn_model* model) BN_NOEXCEPT;
 
@@ -133,7 +133,8 @@ BN_API size_t bn_model_n_vocab(const bn_model* model) BN_NOEXCEPT;
 /* ---- Sessions (stage 2) ---------------------------------------------------------------------------------------- */
 
 /* n_ctx: positions of the KV cache, 1 to the model's n_ctx_train (0: all of them). A failure's sentence is on
- * the model. bn_session_bytes tells the memory it takes beforehand. */
+ * the model. bn_session_bytes tells the memory it takes beforehand
+ * (of n_ctx_train positions if n_ctx is above that). */
 BN_API bn_status bn_session_new(bn_model* model, size_t n_ctx, bn_session** session) BN_NOEXCEPT;
 BN_API void bn_session_free(bn_session* session) BN_NOEXCEPT; /* NULL is allowed */
 BN_API uint64_t bn_session_bytes(const bn_model* model, size_t n_ctx) BN_NOEXCEPT;

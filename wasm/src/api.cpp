@@ -18,6 +18,7 @@ struct bn_model {
   Model model;
   Loader loader;
   std::string info;  // JSON, once the header is known
+  size_t n_parts_in_info = 0;
   std::string error;
 
   bn_status report(Status status) {
@@ -26,7 +27,10 @@ struct bn_model {
   }
   // After bytes have been taken.
   bn_status progress(Status status) {
-    if (status.ok() && info.empty() && loader.stage() != Loader::Stage::header) info = model_info(model);
+    if (status.ok() && n_parts_in_info < model.parts.size() && loader.stage() != Loader::Stage::header) {
+      info = model_info(model);
+      n_parts_in_info = model.parts.size();
+    }
     return report(std::move(status));
   }
   bool header_known() const { return !info.empty(); }
@@ -45,6 +49,8 @@ struct bn_session {
 };
 
 namespace {
+
+constexpr uint32_t max_ranks = 256;
 
 const Status header_not_read() { return fail(BN_NOT_READY, "the header of the model has not arrived yet"); }
 
@@ -74,7 +80,8 @@ bn_status bn_model_new(uint64_t file_bytes, const char* kernel, uint64_t memory_
   if (model == nullptr) return BN_BAD_ARGUMENT;
   *model = nullptr;
   const KernelSet* set = find_kernel_set(kernel);
-  if (set == nullptr || n_ranks < 1 || rank >= n_ranks || (n_ranks > 1 && exchange == nullptr)) return BN_BAD_ARGUMENT;
+  if (set == nullptr || n_ranks < 1 || n_ranks > max_ranks || rank >= n_ranks || (n_ranks > 1 && exchange == nullptr))
+    return BN_BAD_ARGUMENT;
   auto* created = new (std::nothrow) bn_model(file_bytes);
   if (created == nullptr) return BN_OUT_OF_MEMORY;
   created->model.kernels = set;
@@ -110,6 +117,15 @@ bn_status bn_model_commit(bn_model* model, size_t n_bytes) noexcept {
 bn_status bn_model_finish(bn_model* model) noexcept {
   if (model == nullptr) return BN_BAD_ARGUMENT;
   return model->progress(model->loader.finish());
+}
+
+bn_status bn_model_next_part(bn_model* model, uint64_t file_bytes) noexcept {
+  if (model == nullptr) return BN_BAD_ARGUMENT;
+  return model->report(model->loader.next_part(file_bytes));
+}
+
+uint32_t bn_model_parts_left(const bn_model* model) noexcept {
+  return model == nullptr ? 0 : model->loader.parts_left();
 }
 
 int32_t bn_model_stage(const bn_model* model) noexcept {
@@ -168,7 +184,8 @@ void bn_session_free(bn_session* session) noexcept { delete session; }
 
 uint64_t bn_session_bytes(const bn_model* model, size_t n_ctx) noexcept {
   if (model == nullptr || !model->header_known()) return 0;
-  return Session::bytes(model->model, n_ctx == 0 ? model->model.config.n_ctx_train : n_ctx);
+  const size_t most = model->model.config.n_ctx_train;
+  return Session::bytes(model->model, n_ctx == 0 ? most : std::min(n_ctx, most));
 }
 
 const char* bn_session_error(const bn_session* session) noexcept {
@@ -224,6 +241,12 @@ bn_status bn_session_top(bn_session* session, size_t k, int32_t* ids, float* log
   const size_t count = std::min(k, session->state->logits().size());
   *n = count;
   return session->report(session->state->top({ids, count}, {logprobs, count}));
+}
+
+bn_status bn_session_set_tap(bn_session* session, bn_tap_fn tap, void* user) noexcept {
+  if (session == nullptr) return BN_BAD_ARGUMENT;
+  session->state->set_tap({tap, user});
+  return BN_OK;
 }
 
 bn_status bn_session_run_kernels(bn_session* session) noexcept {

@@ -3,9 +3,12 @@
 #pragma once
 
 #include <bit>
+#include <cfloat>
 #include <cstdint>
 
 namespace bitnet {
+
+static_assert(FLT_EVAL_METHOD == 0, "floats must be computed as floats, not wider: use SSE2 on x86");
 
 // e^x within 2 units of the last place; 0 below -87.3, infinity above 88.7. Branch-free: compilers vectorise it.
 inline float exp_f32(float x) noexcept {
@@ -33,6 +36,6 @@ inline float exp_f32(float x) noexcept {
 
 double exp_f64(double x) noexcept;                                  // within 1e-15 relative for |x| <= 700
 double log_f64(double x) noexcept;                                  // x > 0 and normal; within 1e-15
-void sin_cos_f64(double x, double& sine, double& cosine) noexcept;  // |x| < 2^30; within 1e-15
+void sin_cos_f64(double x, double& sine, double& cosine) noexcept;  // |x| < 2^20; within 1e-15
 
 }  // namespace bitnet

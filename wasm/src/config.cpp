@@ -7,12 +7,12 @@ namespace bitnet {
 namespace {
 
 constexpr Architecture architectures[] = {
-    {"bitnet-b1.58", RopePairs::halves, Activation::squared_relu, true, true},
-    {"bitnet-25", RopePairs::halves, Activation::squared_relu, true, true},  // the older name of the same graph
-    {"bitnet", RopePairs::halves, Activation::silu, true, true},
-    {"llama", RopePairs::neighbours, Activation::silu, false, false},
-    {"qwen2", RopePairs::halves, Activation::silu, false, false},
-    {"qwen3", RopePairs::halves, Activation::silu, false, false},
+    {"bitnet-b1.58", RopePairs::halves, Activation::squared_relu, true, false, true},
+    {"bitnet-25", RopePairs::halves, Activation::squared_relu, true, false, true},  // the older name of the same graph
+    {"bitnet", RopePairs::halves, Activation::silu, true, false, true},
+    {"llama", RopePairs::neighbours, Activation::silu, false, false, false},
+    {"qwen2", RopePairs::halves, Activation::silu, false, false, false},
+    {"qwen3", RopePairs::halves, Activation::silu, false, true, false},
 };
 
 const Architecture* find_architecture(std::string_view name) {
@@ -35,13 +35,12 @@ class Reader {
   float real(const char* name, float least, float most) {
     const auto value = metadata_.real(key(name));
     if (!value) return missing(name), 0.0f;
-    const auto number = static_cast<float>(*value);
-    if (!(number >= least && number <= most)) {
+    if (!(*value >= static_cast<double>(least) && *value <= static_cast<double>(most))) {
       keep(damaged("%s is %g, outside %g to %g", key(name).c_str(), *value, static_cast<double>(least),
                    static_cast<double>(most)));
       return 0.0f;
     }
-    return number;
+    return static_cast<float>(*value);
   }
   float real(const char* name, float least, float most, float otherwise) {
     return metadata_.contains(key(name)) ? real(name, least, most) : otherwise;
@@ -78,13 +77,27 @@ Status read_rope_scaling(Reader& reader, Config& config) {
   if (type != "linear")
     return fail(BN_UNSUPPORTED, "%s is \"%.40s\", which this version cannot run; it knows none and linear",
                 reader.key("rope.scaling.type").c_str(), std::string(type).c_str());
-  config.rope_scale = reader.real("rope.scaling.factor", 1.0f / 1024, 1024.0f, 1.0f);
+  config.rope_scale = reader.real("rope.scaling.factor", 1.0f, 1024.0f, 1.0f);
   return {};
 }
 
-Status read_hidden_activation(Reader& reader, Config& config) {
+// llama.cpp converts BitNet-b1.58-2B-4T to the architecture "bitnet", whose activation is not the one it was
+// trained with; its shape gives it away.
+bool is_bitnet_2b(const Config& config) {
+  return config.n_layers == 30 && config.n_embd == 2560 && config.n_ff == 6912 && config.n_vocab == 128256;
+}
+
+Status read_activation(Reader& reader, Config& config, std::vector<std::string>& warnings) {
   const std::string_view name = reader.text("hidden_activation");
-  if (name.empty()) return {};
+  if (name.empty()) {
+    if (config.architecture.activation == Activation::silu && config.architecture.sub_norms && is_bitnet_2b(config)) {
+      config.architecture.activation = Activation::squared_relu;
+      warnings.push_back(
+          "this file says architecture bitnet (SiLU), but has the shape of BitNet-b1.58-2B-4T: squared "
+          "ReLU is used, as that model was trained");
+    }
+    return {};
+  }
   if (name == "relu2")
     config.architecture.activation = Activation::squared_relu;
   else if (name == "silu")
@@ -117,14 +130,14 @@ Status read_config(const Metadata& metadata, size_t n_vocab, Config& config, std
   config.n_ff = reader.size("feed_forward_length", 1 << 20);
   config.n_heads = reader.size("attention.head_count", 1024);
   config.n_kv_heads = reader.size("attention.head_count_kv", 1024, config.n_heads);
-  config.n_ctx_train = reader.size("context_length", 1 << 24);
+  config.n_ctx_train = reader.size("context_length", 1 << 20);
   config.rms_eps = reader.real("attention.layer_norm_rms_epsilon", 0.0f, 0.1f);
   config.rope_base = reader.real("rope.freq_base", 1.0f, 1e9f, 10000.0f);
   BN_TRY(reader.status());
   config.head_dim = reader.size("attention.key_length", 1 << 12, config.n_embd / config.n_heads);
   config.n_rot = reader.size("rope.dimension_count", 1 << 12, config.head_dim);
   BN_TRY(read_rope_scaling(reader, config));
-  BN_TRY(read_hidden_activation(reader, config));
+  BN_TRY(read_activation(reader, config, warnings));
   BN_TRY(reader.status());
 
   if (config.n_heads % config.n_kv_heads != 0)

@@ -20,8 +20,9 @@ struct Architecture {
   const char* name;
   RopePairs rope_pairs;
   Activation activation;
-  bool sub_norms;  // attn_sub_norm before the output projection, ffn_sub_norm before the down projection
-  bool tied;       // logits always come from token_embd
+  bool sub_norms;   // attn_sub_norm before the output projection, ffn_sub_norm before the down projection
+  bool head_norms;  // attn_q_norm and attn_k_norm on every head, before RoPE
+  bool tied;        // logits always come from token_embd
 };
 
 struct Config {

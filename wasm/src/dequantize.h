@@ -1,4 +1,4 @@
-// dequantize.h: one row of a stored matrix as floats. These loops define what each tensor type means.
+// dequantize.h: one row of a stored matrix as floats.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,8 @@
 
 namespace bitnet {
 
-// n_cols is a whole number of blocks. I2_S gives -1, 0 and +1: its scale stands after the tensor.
+// The definition of every tensor type: element by element, by its place in the block. n_cols is a whole number of
+// blocks. I2_S gives -1, 0 and +1: its scale stands after the tensor. Kernel sets have a fast twin.
 void dequantize_row(TensorType type, const uint8_t* row, size_t n_cols, float* out) noexcept;
 
 }  // namespace bitnet

@@ -37,6 +37,7 @@ class GgufHeader {
   uint64_t data_start() const noexcept { return data_start_; }
   uint64_t data_end() const noexcept { return data_end_; }  // end of the last tensor
   const Metadata& metadata() const noexcept { return metadata_; }
+  void drop_arrays() noexcept { metadata_.drop_arrays(); }
   const std::vector<TensorInfo>& tensors() const noexcept { return tensors_; }  // in file order of the table
   const TensorInfo* find(std::string_view name) const noexcept;
 

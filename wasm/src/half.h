@@ -18,8 +18,8 @@ inline float float_from_half(uint16_t half) noexcept {
   return std::bit_cast<float>(sign | ((magnitude << 13) + (112u << 23)));
 }
 
-// Round to nearest, ties to even. What would be subnormal (below 2^-14) becomes zero: loops over the KV cache
-// then never meet the slow path that processors take for subnormal numbers.
+// Round to nearest, ties to even, within +-65504, the largest half float. What would be subnormal (below 2^-14)
+// becomes zero: loops over the KV cache then never meet the slow path that processors take for subnormal numbers.
 inline uint16_t half_from_float_flushed(float value) noexcept {
   const auto bits = std::bit_cast<uint32_t>(value);
   const auto sign = static_cast<uint16_t>(bits >> 16 & 0x8000u);
@@ -27,7 +27,7 @@ inline uint16_t half_from_float_flushed(float value) noexcept {
   if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);  // NaN
   if (magnitude < 113u << 23) return sign;
   const uint32_t rounded = magnitude + 0xfffu + (magnitude >> 13 & 1u);
-  if (rounded >= 143u << 23) return static_cast<uint16_t>(sign | 0x7c00u);  // infinity
+  if (rounded >= 143u << 23) return static_cast<uint16_t>(sign | 0x7bffu);
   return static_cast<uint16_t>(sign | ((rounded - (112u << 23)) >> 13));
 }
 

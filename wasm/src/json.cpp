@@ -1,5 +1,6 @@
 #include "json.h"
 
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 
@@ -9,9 +10,9 @@ namespace bitnet {
 
 JsonWriter& JsonWriter::value(double number) {
   if (!std::isfinite(number)) return null();
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.9g", number);
-  return raw(digits);
+  char digits[32];  // not printf, whose decimal point follows the locale
+  const auto end = std::to_chars(digits, digits + sizeof digits, number, std::chars_format::general, 9).ptr;
+  return raw(std::string_view(digits, static_cast<size_t>(end - digits)));
 }
 
 JsonWriter& JsonWriter::value(std::string_view text) {

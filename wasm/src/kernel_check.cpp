@@ -23,6 +23,9 @@ class Check {
         [&] { return static_cast<int8_t>(static_cast<int>(below(255)) - 127); });
     floats(n_rows, 1 + below(300), 1.0f);
     floats(n_rows, 16 * (1 + below(20)), 1000.0f);
+    for (uint32_t id = 0; id <= static_cast<uint32_t>(TensorType::i2_s); ++id)
+      if (const TensorFormat* format = find_tensor_format(id); format != nullptr && format->runs)
+        blocks(*format, 1 + below(4));
   }
 
   // Accumulators at their limits, and activations beyond the range of the wide half-float loops.
@@ -76,6 +79,19 @@ class Check {
     compare(expected, actual);
 
     compare({scalar_kernels.dot_f32(x.data(), y.data(), n_cols)}, {kernels_.dot_f32(x.data(), y.data(), n_cols)});
+  }
+
+  // Any bytes are a block; scales that are not finite compare as bits too, but NaN may differ in its payload.
+  void blocks(const TensorFormat& format, size_t n_blocks) {
+    std::vector<uint8_t> row(n_blocks * format.block_bytes);
+    for (uint8_t& byte : row) byte = static_cast<uint8_t>(below(256));
+    std::vector<float> expected(n_blocks * format.block_elements), actual(expected.size(), 1.0f);
+    const auto type = static_cast<TensorType>(format.id);
+    scalar_kernels.dequantize_row(type, row.data(), expected.size(), expected.data());
+    kernels_.dequantize_row(type, row.data(), actual.size(), actual.data());
+    for (size_t i = 0; i < expected.size(); ++i)
+      n_mismatches_ += std::bit_cast<uint32_t>(expected[i]) != std::bit_cast<uint32_t>(actual[i]) &&
+                       !(expected[i] != expected[i] && actual[i] != actual[i]);
   }
 
   float number(float magnitude) { return static_cast<float>(random_.next_unit() * 2 - 1) * magnitude; }

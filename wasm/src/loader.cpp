@@ -14,6 +14,29 @@ bool has_code_3(std::span<const uint8_t> codes) noexcept {
   return found != 0;
 }
 
+template <class Bits>
+bool is_finite(const uint8_t* from, Bits exponent) noexcept {  // all exponent bits set: infinity or NaN
+  Bits bits;
+  std::memcpy(&bits, from, sizeof bits);
+  return (bits & exponent) != exponent;
+}
+
+// Are all floats in these whole blocks finite?
+bool all_finite(const TensorFormat& format, std::span<const uint8_t> blocks) noexcept {
+  bool finite = true;
+  for (size_t at = 0; at < blocks.size(); at += format.block_bytes) {
+    const uint8_t* block = blocks.data() + at;
+    switch (static_cast<TensorType>(format.id)) {
+      case TensorType::f32: finite &= is_finite<uint32_t>(block, 0x7f800000); break;
+      case TensorType::bf16: finite &= is_finite<uint16_t>(block, 0x7f80); break;
+      default:
+        for (const int16_t half : format.halves)
+          if (half >= 0) finite &= is_finite<uint16_t>(block + half, 0x7c00);
+    }
+  }
+  return finite;
+}
+
 }  // namespace
 
 Loader::Loader(Model& model) : model_(model), passing_(std::make_unique<std::array<uint8_t, 65536>>()) {}
@@ -23,7 +46,8 @@ Status Loader::failed(Status status) {
     stage_ = Stage::failed;
     failure_ = status;
     model_.weights = {};
-    model_.memory = {};
+    model_.memory.clear();
+    inventory_ = {};
     segments_ = {};
     passing_ = {};
     model_.log(Log::error, status.message());
@@ -48,9 +72,10 @@ Status Loader::commit(size_t n_bytes) {
   if (n_bytes > place.size())
     return fail(stage_ == Stage::ready ? BN_NOT_READY : BN_BAD_ARGUMENT, "%zu bytes committed to a window of %zu",
                 n_bytes, place.size());
-  if (model_.header.file_bytes() != 0 && position_ + n_bytes > model_.header.file_bytes())
+  const uint64_t file_bytes = model_.parts.back()->file_bytes();
+  if (file_bytes != 0 && position_ + n_bytes > file_bytes)
     return failed(fail(BN_BAD_FILE, "more bytes arrived than the %llu that the file was said to have",
-                       static_cast<unsigned long long>(model_.header.file_bytes())));
+                       static_cast<unsigned long long>(file_bytes)));
   return failed(stage_ == Stage::header ? take_header_bytes(place.first(n_bytes)) : take_tensor_bytes(n_bytes));
 }
 
@@ -68,9 +93,11 @@ Status Loader::push(std::span<const uint8_t> bytes) {
 
 Status Loader::take_header_bytes(std::span<const uint8_t> bytes) {
   size_t used = 0;
-  BN_TRY(model_.header.feed(bytes, used));
+  BN_TRY(model_.parts.back()->feed(bytes, used));
   position_ += used;
-  if (!model_.header.done()) return {};
+  if (!model_.parts.back()->done()) return {};
+  if (model_.parts.size() == 1) BN_TRY(read_first_header());
+  BN_TRY(check_part());
   BN_TRY(begin_tensors());
   // The window held the first bytes of the data section too.
   for (std::span<const uint8_t> rest = bytes.subspan(used); !rest.empty();) {
@@ -83,28 +110,61 @@ Status Loader::take_header_bytes(std::span<const uint8_t> bytes) {
   return {};
 }
 
-Status Loader::begin_tensors() {
-  const Metadata& metadata = model_.header.metadata();
+Status Loader::read_first_header() {
+  const Metadata& metadata = model_.metadata();
+  const int64_t n_parts = metadata.integer("split.count").value_or(1);
+  if (n_parts > 1 << 16) return damaged("split.count is %lld", static_cast<long long>(n_parts));
+  parts_left_ = n_parts > 1 ? static_cast<uint32_t>(n_parts) - 1 : 0;
   const StringTable* tokens = metadata.string_array("tokenizer.ggml.tokens");
+  // A later part alone has no metadata that a model could be read from.
+  if (const int64_t index = metadata.integer("split.no").value_or(0); index != 0)
+    return fail(BN_BAD_FILE,
+                "this file is part %lld of a model in %lld parts; open the first one, whose name ends in "
+                "-00001-of-%05lld.gguf",
+                static_cast<long long>(index + 1), static_cast<long long>(n_parts), static_cast<long long>(n_parts));
   BN_TRY(read_config(metadata, tokens == nullptr ? 0 : tokens->size(), model_.config, model_.warnings));
   BN_TRY(model_.tokenizer.build(metadata, model_.warnings));
+  for (const std::string& warning : model_.warnings) model_.log(Log::warning, warning);
+  model_.parts.front()->drop_arrays();  // the tokenizer holds what it needs of a large vocabulary
+  inventory_ = std::make_unique<Inventory>(model_.config, model_.rank, model_.weights);
+  return {};
+}
+
+// Does this part belong at this place?
+Status Loader::check_part() const {
+  const Metadata& metadata = model_.parts.back()->metadata();
+  const auto n_before = static_cast<int64_t>(model_.parts.size() - 1);
+  const int64_t index = metadata.integer("split.no").value_or(0);
+  const int64_t n_parts = metadata.integer("split.count").value_or(1);
+  const int64_t expected = n_before + 1 + parts_left_;
+  if (index == n_before && n_parts == std::max<int64_t>(expected, n_parts == 0 ? 0 : 1)) return {};
+  return fail(BN_BAD_FILE,
+              "part %lld of %lld arrived where part %lld of %lld belongs; give all parts of one model in order",
+              static_cast<long long>(index + 1), static_cast<long long>(n_parts), static_cast<long long>(n_before + 1),
+              static_cast<long long>(expected));
+}
+
+Status Loader::begin_tensors() {
+  const GgufHeader& header = *model_.parts.back();
   Planner sizes;
-  BN_TRY(plan_weights(model_.header, model_.config, model_.rank, sizes, model_.weights, segments_));
-  model_.weights_bytes = sizes.n_bytes();
+  BN_TRY(inventory_->plan(header, sizes, segments_));
+  const uint64_t n_bytes = sizes.n_bytes();
   const uint64_t limit = model_.memory_limit_bytes;
+  model_.weights_bytes += n_bytes;
   if (limit != 0 && model_.weights_bytes > limit)
     return fail(BN_OUT_OF_MEMORY, "the weights need %llu bytes, %llu more than allowed; choose a smaller model",
                 static_cast<unsigned long long>(model_.weights_bytes),
                 static_cast<unsigned long long>(model_.weights_bytes - limit));
-  if (!model_.memory.allocate(model_.weights_bytes))
-    return fail(BN_OUT_OF_MEMORY,
-                "the weights need %llu bytes, which this machine does not give; close other tabs or "
-                "choose a smaller model",
-                static_cast<unsigned long long>(model_.weights_bytes));
+  Block& block = model_.memory.emplace_back();
+  if (!block.allocate(n_bytes))
+    return fail(
+        BN_OUT_OF_MEMORY,
+        "the weights need %llu bytes, which this machine does not give; close other tabs or choose a smaller model",
+        static_cast<unsigned long long>(n_bytes));
   segments_.clear();
-  Planner places(model_.memory.data());
-  BN_TRY(plan_weights(model_.header, model_.config, model_.rank, places, model_.weights, segments_));
-  for (const std::string& warning : model_.warnings) model_.log(Log::warning, warning);
+  next_segment_ = 0;
+  Planner places(block.data());
+  BN_TRY(inventory_->plan(header, places, segments_));
   stage_ = Stage::tensors;
   return {};
 }
@@ -119,32 +179,73 @@ Status Loader::take_tensor_bytes(size_t n_bytes) {
   return check(segment, bytes);
 }
 
-Status Loader::check(const Segment& segment, std::span<const uint8_t> bytes) const {
+// The bytes that have just arrived in a segment: what no model contains is refused before it can spoil an answer.
+Status Loader::check(const Segment& segment, std::span<const uint8_t> bytes) {
   const char* name = segment.tensor->name.c_str();
-  if (segment.kind == Segment::Kind::ternary_codes && has_code_3(bytes))
-    return fail(BN_BAD_FILE,
-                "tensor %s contains the code 3, which no ternary weight has; the file is damaged or has another layout",
-                name);
-  if (segment.kind == Segment::Kind::scale && position_ == segment.end) {
-    float scale = 0;
-    std::memcpy(&scale, segment.destination, sizeof scale);
-    if (!(std::isfinite(scale) && scale > 0))
+  const bool complete = position_ == segment.end;
+  switch (segment.kind) {
+    case Segment::Kind::ternary_codes:
+      if (!has_code_3(bytes)) return {};
+      return fail(
+          BN_BAD_FILE,
+          "tensor %s contains the code 3, which no ternary weight has; the file is damaged or has another layout",
+          name);
+    case Segment::Kind::scale: {
+      if (!complete) return {};
+      float scale = 0;
+      std::memcpy(&scale, segment.destination, sizeof scale);
+      if (std::isfinite(scale) && scale > 0) return {};
       return damaged("tensor %s has the scale %g instead of a positive number", name, static_cast<double>(scale));
+    }
+    case Segment::Kind::numbers: {
+      const TensorFormat& format = *find_tensor_format(segment.tensor->type);
+      const uint64_t n_arrived = position_ - segment.begin;
+      const uint64_t n_whole = n_arrived - n_arrived % format.block_bytes;
+      const std::span<const uint8_t> blocks(segment.destination + n_checked_,
+                                            static_cast<size_t>(n_whole - n_checked_));
+      n_checked_ = complete ? 0 : n_whole;
+      if (all_finite(format, blocks)) return {};
+      return damaged("tensor %s contains a number that is not finite", name);
+    }
   }
+  return {};
+}
+
+Status Loader::end_part() {
+  if (stage_ == Stage::header) {
+    if (position_ == 0) return fail(BN_BAD_FILE, "the file is empty; download it again or choose another one");
+    return fail(BN_BAD_FILE, "the file ends inside its header; it is truncated, download it again");
+  }
+  if (next_segment_ < segments_.size())
+    return fail(BN_BAD_FILE, "the file ends after %llu of %llu bytes; it is truncated, download it again",
+                static_cast<unsigned long long>(position_),
+                static_cast<unsigned long long>(model_.parts.back()->data_end()));
+  return {};
+}
+
+Status Loader::next_part(uint64_t file_bytes) {
+  if (stage_ == Stage::failed) return failure_;
+  BN_TRY(failed(end_part()));
+  if (parts_left_ == 0) return fail(BN_NOT_READY, "the model has no further parts");
+  parts_left_ -= 1;
+  before_part_ += position_;
+  position_ = 0;
+  model_.parts.push_back(std::make_unique<GgufHeader>(file_bytes));
+  stage_ = Stage::header;
   return {};
 }
 
 Status Loader::finish() {
   if (stage_ == Stage::failed) return failure_;
   if (stage_ == Stage::ready) return {};
-  if (stage_ == Stage::header) {
-    if (position_ == 0) return failed(fail(BN_BAD_FILE, "the file is empty; download it again or choose another one"));
-    return failed(fail(BN_BAD_FILE, "the file ends inside its header; it is truncated, download it again"));
-  }
-  if (next_segment_ < segments_.size())
-    return failed(fail(BN_BAD_FILE, "the file ends after %llu of %llu bytes; it is truncated, download it again",
-                       static_cast<unsigned long long>(position_),
-                       static_cast<unsigned long long>(model_.header.data_end())));
+  BN_TRY(failed(end_part()));
+  if (parts_left_ > 0)
+    return failed(fail(BN_BAD_FILE, "%u of the model's %zu parts are missing; give all of them", parts_left_,
+                       model_.parts.size() + parts_left_));
+  BN_TRY(failed(inventory_->complete()));
+  for (const float divisor : model_.weights.rope_freqs)
+    if (!(divisor > 0)) return failed(damaged("rope_freqs.weight contains %g", static_cast<double>(divisor)));
+  inventory_ = {};
   segments_ = {};
   passing_ = {};
   stage_ = Stage::ready;

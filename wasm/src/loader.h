@@ -17,28 +17,38 @@ class Loader {
   explicit Loader(Model& model);
 
   Stage stage() const noexcept { return stage_; }
-  uint64_t position() const noexcept { return position_; }  // bytes committed so far
+  uint64_t position() const noexcept { return before_part_ + position_; }  // bytes committed so far, of all parts
+  uint32_t parts_left() const noexcept { return parts_left_; }
 
   // Where the next bytes of the file belong: a tensor's own memory, or a place for bytes that are read and
   // dropped. Empty after a failure.
   std::span<uint8_t> window();
   Status commit(size_t n_bytes);  // that many bytes have been written to the window
   Status push(std::span<const uint8_t> bytes);
+  // The bytes of this part are complete; those of the next one follow.
+  Status next_part(uint64_t file_bytes);
   Status finish();
 
  private:
   Status take_header_bytes(std::span<const uint8_t> bytes);
+  Status read_first_header();
+  Status check_part() const;
   Status begin_tensors();
+  Status end_part();
   Status take_tensor_bytes(size_t n_bytes);
-  Status check(const Segment& segment, std::span<const uint8_t> bytes) const;
+  Status check(const Segment& segment, std::span<const uint8_t> bytes);
   Status failed(Status status);
 
   Model& model_;
   Stage stage_ = Stage::header;
   Status failure_;
-  uint64_t position_ = 0;
+  uint64_t before_part_ = 0;  // bytes of the parts before this one
+  uint64_t position_ = 0;     // in this part
+  uint32_t parts_left_ = 0;
+  std::unique_ptr<Inventory> inventory_;
   std::vector<Segment> segments_;
   size_t next_segment_ = 0;
+  uint64_t n_checked_ = 0;                               // bytes of this segment whose numbers are known to be finite
   std::unique_ptr<std::array<uint8_t, 65536>> passing_;  // header bytes, padding and what is not kept
 };
 

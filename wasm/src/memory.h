@@ -23,7 +23,9 @@ class Block {
     if (n_bytes > SIZE_MAX - alignment - room_after) return false;
     const size_t size = static_cast<size_t>(n_bytes) + alignment;
     bytes_.reset(static_cast<uint8_t*>(std::malloc(size + room_after)));
-    if (bytes_ != nullptr && room_after > 0)
+    if (bytes_ == nullptr)
+      bytes_.reset(static_cast<uint8_t*>(std::malloc(size)));
+    else if (room_after > 0)
       if (void* shrunk = std::realloc(bytes_.get(), size)) {
         static_cast<void>(bytes_.release());
         bytes_.reset(static_cast<uint8_t*>(shrunk));

@@ -28,6 +28,13 @@ const char* value_type_name(ValueType type) noexcept {
   return index < std::size(names) ? names[index] : "unknown";
 }
 
+void Metadata::drop_arrays() noexcept {
+  for (Entry& entry : entries_) {
+    StringTable().swap(entry.value.strings);  // an assignment would keep the capacity
+    std::vector<uint8_t>().swap(entry.value.elements);
+  }
+}
+
 const Value* Metadata::find(std::string_view key) const noexcept {
   for (const Entry& entry : entries_)
     if (entry.key == key) return &entry.value;

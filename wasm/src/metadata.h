@@ -39,6 +39,10 @@ class StringTable {
     const size_t begin = index == 0 ? 0 : ends_[index - 1];
     return std::string_view(bytes_).substr(begin, ends_[index] - begin);
   }
+  void swap(StringTable& other) noexcept {
+    bytes_.swap(other.bytes_);
+    ends_.swap(other.ends_);
+  }
   void append(std::string_view text) {
     bytes_.append(text);
     ends_.push_back(bytes_.size());
@@ -71,6 +75,8 @@ class Metadata {
   // Entries in file order.
   std::span<const Entry> entries() const noexcept { return entries_; }
   void append(std::string key, Value value) { entries_.push_back({std::move(key), std::move(value)}); }
+  // Give back the memory of array elements; their types and counts stay.
+  void drop_arrays() noexcept;
   bool contains(std::string_view key) const noexcept { return find(key) != nullptr; }
 
   // Null or empty when the key is missing or holds another kind of value.

@@ -1,6 +1,7 @@
 // model.h: a GGUF file in memory. It never changes once it is ready.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,7 @@ struct Exchange {
 };
 
 struct Model {
-  Model(uint64_t file_bytes) : header(file_bytes) {}
+  explicit Model(uint64_t file_bytes) { parts.push_back(std::make_unique<GgufHeader>(file_bytes)); }
 
   const KernelSet* kernels = nullptr;
   Rank rank;
@@ -39,13 +40,16 @@ struct Model {
   Log log;
   uint64_t memory_limit_bytes = 0;  // weights and sessions together; 0: none
 
-  GgufHeader header;
+  std::vector<std::unique_ptr<GgufHeader>> parts;  // one file, or several in order
   Config config;
   Tokenizer tokenizer;
   Weights weights;
   uint64_t weights_bytes = 0;
-  Block memory;  // of the weights
+  mutable uint64_t sessions_bytes = 0;  // of all sessions that live now
+  std::vector<Block> memory;            // of the weights, one block for each part
   std::vector<std::string> warnings;
+
+  const Metadata& metadata() const noexcept { return parts.front()->metadata(); }
 
   uint64_t kv_bytes_per_position() const noexcept {
     const Rank::Part heads = rank.part(config.n_kv_heads, 1);

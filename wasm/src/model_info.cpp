@@ -6,9 +6,11 @@ namespace bitnet {
 
 namespace {
 
+constexpr size_t shown_bytes = 4096;  // of a string among the metadata
+
 void write_value(JsonWriter& json, const Value& value) {
   switch (value.type) {
-    case ValueType::string: json.key("value").value(value.text); break;
+    case ValueType::string: json.key("value").value(std::string_view(value.text).substr(0, shown_bytes)); break;
     case ValueType::f32:
     case ValueType::f64: json.key("value").value(value.real); break;
     case ValueType::boolean: json.key("value").value(value.integer != 0); break;
@@ -30,14 +32,15 @@ void write_metadata(JsonWriter& json, const Metadata& metadata) {
   json.end_array();
 }
 
-void write_tensors(JsonWriter& json, const GgufHeader& header) {
+void write_tensors(JsonWriter& json, const Model& model) {
   json.key("tensors").begin_array();
-  for (const TensorInfo& tensor : header.tensors()) {
-    json.begin_object().key("name").value(tensor.name);
-    json.key("type").value(find_tensor_format(tensor.type)->name).key("shape").begin_array();
-    for (uint32_t i = 0; i < tensor.n_dims; ++i) json.value(tensor.ne[i]);
-    json.end_array().key("offset").value(tensor.offset).key("n_bytes").value(tensor.n_bytes).end_object();
-  }
+  for (const auto& part : model.parts)
+    for (const TensorInfo& tensor : part->tensors()) {
+      json.begin_object().key("name").value(tensor.name);
+      json.key("type").value(find_tensor_format(tensor.type)->name).key("shape").begin_array();
+      for (uint32_t i = 0; i < tensor.n_dims; ++i) json.value(tensor.ne[i]);
+      json.end_array().key("offset").value(tensor.offset).key("n_bytes").value(tensor.n_bytes).end_object();
+    }
   json.end_array();
 }
 
@@ -52,9 +55,10 @@ void write_tokenizer(JsonWriter& json, const Tokenizer& tokenizer) {
   json.end_array().end_object();
 }
 
-uint64_t n_params(const GgufHeader& header) {
+uint64_t n_params(const Model& model) {
   uint64_t n = 0;
-  for (const TensorInfo& tensor : header.tensors()) n += tensor.ne[0] * tensor.n_rows();
+  for (const auto& part : model.parts)
+    for (const TensorInfo& tensor : part->tensors()) n += tensor.ne[0] * tensor.n_rows();
   return n;
 }
 
@@ -62,14 +66,14 @@ uint64_t n_params(const GgufHeader& header) {
 
 std::string model_info(const Model& model) {
   const Config& config = model.config;
-  const Metadata& metadata = model.header.metadata();
+  const Metadata& metadata = model.metadata();
   const auto size = [](size_t n) { return static_cast<uint64_t>(n); };
   JsonWriter json;
   json.begin_object();
   json.key("architecture").value(config.architecture.name).key("name").value(config.name);
   json.key("kernel").value(model.kernels->name);
   json.key("file_type").value(metadata.integer("general.file_type").value_or(-1));
-  json.key("n_params").value(n_params(model.header)).key("n_vocab").value(size(config.n_vocab));
+  json.key("n_params").value(n_params(model)).key("n_vocab").value(size(config.n_vocab));
   json.key("n_layers").value(size(config.n_layers)).key("n_embd").value(size(config.n_embd));
   json.key("n_ff").value(size(config.n_ff)).key("n_heads").value(size(config.n_heads));
   json.key("n_kv_heads").value(size(config.n_kv_heads)).key("head_dim").value(size(config.head_dim));
@@ -79,7 +83,7 @@ std::string model_info(const Model& model) {
   json.key("activation").value(config.architecture.activation == Activation::squared_relu ? "relu2" : "silu");
   json.key("weights_bytes").value(model.weights_bytes);
   json.key("kv_bytes_per_position").value(model.kv_bytes_per_position());
-  json.key("data_offset").value(model.header.data_start());
+  json.key("data_offset").value(model.parts.front()->data_start());
   write_tokenizer(json, model.tokenizer);
   json.key("chat_template");
   if (const auto text = metadata.string("tokenizer.chat_template"))
@@ -90,7 +94,7 @@ std::string model_info(const Model& model) {
   for (const std::string& warning : model.warnings) json.value(warning);
   json.end_array();
   write_metadata(json, metadata);
-  write_tensors(json, model.header);
+  write_tensors(json, model);
   json.end_object();
   return json.take();
 }

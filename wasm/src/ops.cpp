@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "arithmetic.h"
-#include "dequantize.h"
 #include "half.h"
 #include "kernels/scalar.h"
 
@@ -29,17 +28,20 @@ double sum_of_squares(std::span<const float> x) noexcept {
   return lanes[0];
 }
 
+// The larger one; what is not a number wins and stays.
+float larger(float a, float b) noexcept { return b <= a || a != a ? a : b; }
+
 // The largest measure(x[i]), 0 for an empty x. In 16 lanes: compilers turn the inner loop into vectors.
 template <class Measure>
 float largest_of(std::span<const float> x, Measure measure) noexcept {
-  float largest[n_sum_lanes];
-  for (float& lane : largest) lane = x.empty() ? 0 : measure(x[0]);
-  const auto take = [&](size_t lane, float value) { largest[lane] = value > largest[lane] ? value : largest[lane]; };
+  float lanes[n_sum_lanes];
+  for (float& lane : lanes) lane = x.empty() ? 0 : measure(x[0]);
   size_t i = 0;
   for (; i + n_sum_lanes <= x.size(); i += n_sum_lanes)
-    for (size_t lane = 0; lane < n_sum_lanes; ++lane) take(lane, measure(x[i + lane]));
-  for (; i < x.size(); ++i) take(0, measure(x[i]));
-  return *std::max_element(largest, largest + n_sum_lanes);
+    for (size_t lane = 0; lane < n_sum_lanes; ++lane) lanes[lane] = larger(lanes[lane], measure(x[i + lane]));
+  for (; i < x.size(); ++i) lanes[0] = larger(lanes[0], measure(x[i]));
+  for (size_t lane = 1; lane < n_sum_lanes; ++lane) lanes[0] = larger(lanes[0], lanes[lane]);
+  return lanes[0];
 }
 
 }  // namespace
@@ -53,7 +55,7 @@ void rms_norm(std::span<const float> x, Vector weight, float eps, float* out) no
 void quantize(std::span<const float> x, QuantizedRow& row) noexcept {
   constexpr float round_magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, ties to even
   const float largest = largest_of(x, [](float value) { return std::fabs(value); });
-  row.scale = static_cast<float>(127.0 / std::max(1e-5, static_cast<double>(largest)));
+  row.scale = static_cast<float>(127.0 / std::max(static_cast<double>(largest), 1e-5));
   int32_t sum = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     // Within +-127 for every finite x; the bounds keep infinities and NaN inside what kernels accept.
@@ -69,37 +71,38 @@ void quantize(std::span<const float> x, QuantizedRow& row) noexcept {
 
 void multiply(const KernelSet& kernels, const Matrix& matrix, std::span<const float> x, QuantizedRow& quantized,
               const MatrixScratch& scratch, float* out) noexcept {
-  out += matrix.first_row;
-  switch (matrix.type) {
-    case TensorType::i2_s: {
-      if (quantized.values == nullptr) {
-        quantized.values = scratch.values.data();
-        quantize(x, quantized);
-      }
-      int32_t* sums = scratch.integers.data();
-      kernels.matvec_i2_s(matrix.data, matrix.n_rows, matrix.n_cols, quantized.values, scratch.widened.data(), sums);
-      // Codes are weights plus one: subtracting the sum of the activations leaves the ternary product.
-      for (size_t row = 0; row < matrix.n_rows; ++row)
-        out[row] = static_cast<float>(sums[row] - quantized.sum) / quantized.scale * *matrix.scale;
-      return;
+  const std::span<float> result(out + matrix.first_row, matrix.n_rows);
+  if (matrix.type == TensorType::i2_s) {
+    if (quantized.values == nullptr) {
+      quantized.values = scratch.values.data();
+      quantize(x, quantized);
     }
-    case TensorType::f16:
-      kernels.matvec_f16(reinterpret_cast<const uint16_t*>(matrix.data), matrix.n_rows, matrix.n_cols, x.data(), out);
-      return;
-    default: {
-      const uint64_t stride = row_bytes(matrix.type, matrix.n_cols);
-      for (size_t row = 0; row < matrix.n_rows; ++row) {
-        dequantize_row(matrix.type, matrix.data + row * stride, matrix.n_cols, scratch.weights_row.data());
-        out[row] = kernels.dot_f32(scratch.weights_row.data(), x.data(), matrix.n_cols);
-      }
+    const std::span<int32_t> sums = scratch.integers.first(matrix.n_rows);
+    kernels.matvec_i2_s(matrix.data, matrix.n_rows, matrix.n_cols, quantized.values, scratch.widened.data(),
+                        sums.data());
+    // Codes are weights plus one: subtracting the sum of the activations leaves the ternary product.
+    for (int32_t& sum : sums) sum -= quantized.sum;
+    for (size_t row = 0; row < matrix.n_rows; ++row)
+      result[row] = static_cast<float>(sums[row]) / quantized.scale * matrix.scale[0];
+  } else if (matrix.type == TensorType::f16) {
+    kernels.matvec_f16(reinterpret_cast<const uint16_t*>(matrix.data), matrix.n_rows, matrix.n_cols, x.data(),
+                       result.data());
+  } else {
+    const uint64_t stride = row_bytes(matrix.type, matrix.n_cols);
+    for (size_t row = 0; row < matrix.n_rows; ++row) {
+      kernels.dequantize_row(matrix.type, matrix.data + row * stride, matrix.n_cols, scratch.weights_row.data());
+      result[row] = kernels.dot_f32(scratch.weights_row.data(), x.data(), matrix.n_cols);
     }
   }
+  if (!matrix.output_scale.empty())
+    for (float& value : result) value *= matrix.output_scale[0];
+  if (!matrix.bias.empty()) add(result, matrix.bias.data() + matrix.first_row);
 }
 
-void embedding_row(const Matrix& matrix, size_t row, float* out) noexcept {
-  dequantize_row(matrix.type, matrix.data + row * row_bytes(matrix.type, matrix.n_cols), matrix.n_cols, out);
-  if (matrix.scale != nullptr)
-    for (size_t i = 0; i < matrix.n_cols; ++i) out[i] *= *matrix.scale;
+void embedding_row(const KernelSet& kernels, const Matrix& matrix, size_t row, float* out) noexcept {
+  kernels.dequantize_row(matrix.type, matrix.data + row * row_bytes(matrix.type, matrix.n_cols), matrix.n_cols, out);
+  if (!matrix.scale.empty())
+    for (size_t i = 0; i < matrix.n_cols; ++i) out[i] *= matrix.scale[0];
 }
 
 void fill_rope_table(const Config& config, Vector rope_freqs, size_t n_positions, const RopeTable& table) noexcept {
@@ -147,7 +150,7 @@ void gate(Activation activation, std::span<float> gate, const float* up) noexcep
   switch (activation) {
     case Activation::squared_relu:
       for (size_t i = 0; i < gate.size(); ++i) {
-        const float positive = gate[i] > 0 ? gate[i] : 0;
+        const float positive = gate[i] < 0 ? 0 : gate[i];  // NaN stays NaN
         gate[i] = positive * positive * up[i];
       }
       return;
@@ -155,6 +158,13 @@ void gate(Activation activation, std::span<float> gate, const float* up) noexcep
       for (size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1.0f + exp_f32(-gate[i])) * up[i];
       return;
   }
+}
+
+bool all_finite(std::span<const float> x) noexcept {
+  constexpr uint32_t exponent = 0x7f800000;  // all ones: infinity or NaN
+  uint32_t found = 0;
+  for (const float value : x) found |= (std::bit_cast<uint32_t>(value) & exponent) == exponent ? 1u : 0u;
+  return found == 0;
 }
 
 void add(std::span<float> x, const float* y) noexcept {

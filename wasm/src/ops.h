@@ -37,7 +37,7 @@ void multiply(const KernelSet& kernels, const Matrix& matrix, std::span<const fl
               const MatrixScratch& scratch, float* out) noexcept;
 
 // One row of an embedding table as floats; `row` counts from the first row that the matrix holds.
-void embedding_row(const Matrix& matrix, size_t row, float* out) noexcept;
+void embedding_row(const KernelSet& kernels, const Matrix& matrix, size_t row, float* out) noexcept;
 
 // Cosine and sine of every position and rotating pair: [n_positions][n_rot / 2] each.
 struct RopeTable {
@@ -54,6 +54,8 @@ void softmax(std::span<float> x) noexcept;
 
 // gate = activation(gate) * up.
 void gate(Activation activation, std::span<float> gate, const float* up) noexcept;
+
+bool all_finite(std::span<const float> x) noexcept;
 
 void add(std::span<float> x, const float* y) noexcept;  // x += y
 

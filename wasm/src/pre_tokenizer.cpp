@@ -108,7 +108,7 @@ size_t punctuation_or_backtick(Characters rest) noexcept {
 constexpr PreTokenizer pre_tokenizers[] = {
     {"llama-bpe", {llama3<3>}, true, true},
     {"qwen2", {llama3<1>}, false, false},
-    {"qwen35", {llama3<1, is_letter_or_mark, is_symbol_but_mark>}, false, false},
+    {"qwen35", {llama3<1, is_letter_or_mark, is_symbol_but_mark>}, true, false},
     {"gpt-2", {gpt2}, false, false},
     {"smollm", {one_number, gpt2}, false, false},
     {"falcon", {punctuation_or_backtick, gpt2, three_digits}, false, false},

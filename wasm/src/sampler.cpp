@@ -9,6 +9,8 @@ namespace bitnet {
 
 namespace {
 
+constexpr float largest_logit = 1e30f;  // differences of two such are finite
+
 // Better first; ties: the lower id, so that the order is the same everywhere.
 bool better(const Candidate& a, const Candidate& b) noexcept {
   return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
@@ -63,8 +65,8 @@ int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> 
     for (const int32_t id : history.last(n_penalised)) {
       // From the logit itself: a token that occurs twice is penalised once.
       const float logit = logits[static_cast<size_t>(id)];
-      candidates_[static_cast<size_t>(id)].logit =
-          logit > 0 ? logit / sampling_.repeat_penalty : logit * sampling_.repeat_penalty;
+      const float penalised = logit > 0 ? logit / sampling_.repeat_penalty : logit * sampling_.repeat_penalty;
+      candidates_[static_cast<size_t>(id)].logit = std::clamp(penalised, -largest_logit, largest_logit);
     }
   if (sampling_.temperature == 0) return argmax(candidates_);
 

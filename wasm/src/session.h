@@ -14,6 +14,19 @@
 
 namespace bitnet {
 
+// Shows intermediate results to whoever checks them; see bn_tap_fn.
+struct Tap {
+  static constexpr size_t no_layer = SIZE_MAX;  // -1 for bn_tap_fn
+  bn_tap_fn function = nullptr;
+  void* user = nullptr;
+
+  explicit operator bool() const noexcept { return function != nullptr; }
+  void operator()(const char* name, size_t layer, size_t token, std::span<const float> values) const {
+    if (function != nullptr)
+      function(user, name, static_cast<int32_t>(layer), token, BN_F32, values.data(), values.size());
+  }
+};
+
 class Session {
  public:
   // Tokens that go through a layer together; any grouping gives the same bits.
@@ -22,6 +35,8 @@ class Session {
   // Memory for n_positions of context, KV cache and scratch together.
   static uint64_t bytes(const Model& model, size_t n_positions);
   static Status create(const Model& model, size_t n_positions, std::unique_ptr<Session>& session);
+
+  ~Session();
 
   size_t capacity() const noexcept { return tokens_.size(); }
   size_t position() const noexcept { return position_; }
@@ -35,23 +50,35 @@ class Session {
   Status log_probability(int32_t token, float& value) const;
   Status top(std::span<int32_t> ids, std::span<float> log_probabilities);
 
+  void set_tap(Tap tap) noexcept { tap_ = tap; }
   void run_kernels() noexcept;  // see bn_session_run_kernels
 
  private:
   Session(const Model& model, size_t n_positions) : model_(model), n_positions_(n_positions) {}
 
+  static std::span<float> row(std::span<float> rows, size_t index, size_t length) noexcept {
+    return rows.subspan(index * length, length);
+  }
+
   void plan(Planner& planner);
+  // forward.cpp
   Status run(std::span<const int32_t> tokens, bool want_logits);
   Status embed(std::span<const int32_t> tokens);
-  Status attention(const Layer& layer, size_t layer_index, size_t n_tokens);
-  void attend(size_t layer_index, size_t n_tokens);
-  Status feed_forward(const Layer& layer, size_t n_tokens);
-  Status project(const Matrix& matrix, Vector bias, size_t n_tokens);  // hidden_ += matrix . normed_
+  Status attention(size_t layer, size_t n_tokens);
+  void attend(size_t layer, size_t n_tokens);
+  Status feed_forward(size_t layer, size_t n_tokens);
+  void sub_norm(const char* name, size_t layer, Vector weight, std::span<float> rows, size_t length, size_t n_tokens);
+  Status project(const Matrix& matrix, size_t layer, size_t n_tokens);
+  void product(const Matrix& matrix, size_t layer, size_t token, std::span<const float> x, QuantizedRow& quantized,
+               float* out);
+  Status check_hidden(size_t layer, size_t n_tokens);
+  Status check_finite(std::span<const float> numbers, size_t layer, size_t token) const;
   Status compute_logits(size_t n_tokens);
   Status gather(float* rows, size_t n_rows, size_t row_length, Rank::Part part);
 
   const Model& model_;
   size_t n_positions_;
+  uint64_t n_bytes_ = 0;  // counted in the model's sessions_bytes
   size_t position_ = 0;
   bool has_logits_ = false;
   Block memory_;
@@ -69,6 +96,7 @@ class Session {
   std::span<float> logits_;          // [n_vocab]
   std::span<Candidate> candidates_;  // [n_vocab]
   MatrixScratch scratch_;
+  Tap tap_;
   std::optional<Sampler> sampler_;
 };
 

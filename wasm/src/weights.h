@@ -1,6 +1,7 @@
 // weights.h: the named tensors of a model: which are needed, of what shape, and where their bytes go.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -15,6 +16,8 @@ namespace bitnet {
 
 // Which rows of every matrix this copy of a model holds.
 struct Rank {
+  static constexpr size_t row_unit = 4;  // kernels run four rows at a time
+
   uint32_t index = 0;
   uint32_t count = 1;
 
@@ -23,29 +26,31 @@ struct Rank {
     size_t begin, end;
   };
   Part part(size_t n, size_t unit) const noexcept {
-    const size_t n_units = (n + unit - 1) / unit;
-    const auto edge = [&](size_t rank) { return std::min(n, n_units * rank / count * unit); };
+    const uint64_t n_units = (n + unit - 1) / unit;
+    const auto edge = [&](uint64_t rank) { return std::min(n, static_cast<size_t>(n_units * rank / count) * unit); };
     return {edge(index), edge(index + 1)};
   }
 };
 
+using Vector = std::span<const float>;  // empty: the file has none
+
 // Rows [first_row, first_row + n_rows) of a matrix with rows of n_cols, as in the file.
 struct Matrix {
+  const char* name = "";  // "attn_q"
   TensorType type = TensorType::f32;
   size_t n_cols = 0;
   size_t first_row = 0;
   size_t n_rows = 0;
   const uint8_t* data = nullptr;
-  const float* scale = nullptr;  // I2_S: the scale of the whole tensor
+  Vector scale;         // I2_S: [1], of the whole tensor
+  Vector output_scale;  // [1] multiplies the product, where a file has it
+  Vector bias;          // [rows of the whole matrix] is added then, where a file has it
 };
-
-using Vector = std::span<const float>;  // empty: the file has none
 
 struct Layer {
   Vector attn_norm, attn_sub_norm, ffn_norm, ffn_sub_norm;
   Vector q_norm, k_norm;  // [head_dim]
   Matrix q, k, v, output, gate, up, down;
-  Vector q_bias, k_bias, v_bias, output_bias;  // [rows of the whole matrix]
 };
 
 struct Weights {
@@ -66,9 +71,38 @@ struct Segment {
   const TensorInfo* tensor = nullptr;
 };
 
-// Find every tensor, check its type and shape, and lay out memory. Call it with a planner without a block to
-// learn the size, then with the block; `segments` is in file order.
-Status plan_weights(const GgufHeader& header, const Config& config, Rank rank, Planner& planner, Weights& weights,
-                    std::vector<Segment>& segments);
+// Every tensor that the architecture has or may have, and which of them have been found, in one file or in several.
+class Inventory {
+ public:
+  // Lists what `weights` needs; their layers must not move afterwards.
+  Inventory(const Config& config, Rank rank, Weights& weights);
+
+  // Check names, types and shapes of the tensors of one file and lay out their memory. Call it with a planner without
+  // a block to learn the size, then with the block; `segments` is in file order.
+  Status plan(const GgufHeader& header, Planner& planner, std::vector<Segment>& segments);
+
+  // After the last file: is anything missing? Ties the output to token_embd where there is none of its own.
+  Status complete();
+
+ private:
+  struct Slot {
+    std::string name;
+    size_t n_cols = 0;
+    size_t n_rows = 0;
+    bool required = false;
+    Matrix* matrix = nullptr;  // or
+    Vector* vector = nullptr;  // or neither: the tensor plays no part
+    Rank::Part part = {0, 0};  // of the matrix
+    const TensorInfo* found = nullptr;
+  };
+
+  void add_matrix(const std::string& block, const char* name, size_t n_cols, size_t n_rows, Rank::Part part,
+                  Matrix& matrix);
+  void add_vector(const std::string& name, size_t n, bool required, Vector& vector);
+  Status place_matrix(const TensorInfo& tensor, const Slot& slot, Planner& planner, std::vector<Segment>& segments);
+
+  Weights& weights_;
+  std::vector<Slot> slots_;  // sorted by name
+};
 
 }  // namespace bitnet

@@ -5,6 +5,7 @@
 #include "../half.h"
 #include "kernels.h"
 #include "scalar.h"
+#include "wide_blocks.h"
 
 namespace bitnet {
 
@@ -135,6 +136,6 @@ void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* we
 }  // namespace
 
 extern const KernelSet avx2_kernels;
-const KernelSet avx2_kernels = {"avx2", matvec_i2_s, matvec_f16, dot_f32, mix_f16};
+const KernelSet avx2_kernels = {"avx2", matvec_i2_s, matvec_f16, dot_f32, mix_f16, wide::dequantize_row};
 
 }  // namespace bitnet

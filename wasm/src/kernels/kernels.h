@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../tensor_type.h"
+
 namespace bitnet {
 
 constexpr size_t n_sum_lanes = 16;
@@ -19,19 +21,22 @@ constexpr float f16_dot_limit = 32768.0f;
 struct KernelSet {
   const char* name;
 
-  // out[r] = sum over c of code[r][c] * x[c], codes 0, 1, 2 in I2_S order (i2_s.h), rows of n_cols / 4 bytes.
+  // out[r] = sum over c of code[r][c] * x[c], codes 0, 1, 2 in I2_S order (scalar.cpp), rows of n_cols / 4 bytes.
   // n_cols is a multiple of 128; -127 <= x[c] <= 127; scratch holds n_cols int16.
   void (*matvec_i2_s)(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t* scratch,
                       int32_t* out);
 
-  // out[r] = sum over c of rows[r][c] * x[c]; rows hold IEEE half floats, row r starts at rows + r * n_cols.
+  // out[r] = sum over c of rows[r][c] * x[c]; rows hold finite IEEE half floats, row r starts at rows + r * n_cols.
   void (*matvec_f16)(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out);
 
   // sum over i of a[i] * b[i].
   float (*dot_f32)(const float* a, const float* b, size_t n);
 
-  // out[c] = sum over r of weights[r] * rows[r][c], added in the order of r. Half floats without subnormals.
+  // out[c] = sum over r of weights[r] * rows[r][c], added in the order of r. Finite half floats without subnormals.
   void (*mix_f16)(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, float* out);
+
+  // One row of any type as floats; see dequantize.h.
+  void (*dequantize_row)(TensorType type, const uint8_t* row, size_t n_cols, float* out);
 };
 
 // The sets that this build holds and this machine can run, best first; null past the last. "scalar" is last.

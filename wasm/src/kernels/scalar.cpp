@@ -1,6 +1,7 @@
 // scalar.cpp: the definitions of all kernels. Written to be read, never optimised.
 #include "scalar.h"
 
+#include "../dequantize.h"
 #include "../half.h"
 #include "kernels.h"
 
@@ -38,7 +39,7 @@ float dot_f32(const float* a, const float* b, size_t n) noexcept {
 }
 
 void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t*, int32_t* out) {
-  for (size_t row = 0; row < n_rows; ++row) out[row] = dot_i2_s(codes + row * n_cols / 4, n_cols, x);
+  for (size_t row = 0; row < n_rows; ++row) out[row] = dot_i2_s(codes + row * (n_cols / 4), n_cols, x);
 }
 
 void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out) {
@@ -55,6 +56,7 @@ void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* we
 
 namespace bitnet {
 
-const KernelSet scalar_kernels = {"scalar", scalar::matvec_i2_s, scalar::matvec_f16, scalar::dot_f32, scalar::mix_f16};
+const KernelSet scalar_kernels = {"scalar",        scalar::matvec_i2_s, scalar::matvec_f16,
+                                  scalar::dot_f32, scalar::mix_f16,     bitnet::dequantize_row};
 
 }  // namespace bitnet

@@ -1,0 +1,254 @@
+// forward.cpp: the forward pass, top to bottom. Rows of n_tokens stand one after the other in every buffer.
+#include <algorithm>
+#include <cmath>
+
+#include "session.h"
+
+namespace bitnet {
+
+Status Session::run(std::span<const int32_t> tokens, bool want_logits) {
+  std::copy(tokens.begin(), tokens.end(), tokens_.begin() + static_cast<ptrdiff_t>(position_));
+  BN_TRY(embed(tokens));
+  for (size_t layer = 0; layer < model_.weights.layers.size(); ++layer) {
+    BN_TRY(attention(layer, tokens.size()));
+    BN_TRY(feed_forward(layer, tokens.size()));
+    BN_TRY(check_hidden(layer, tokens.size()));
+  }
+  if (want_logits) BN_TRY(compute_logits(tokens.size()));
+  position_ += tokens.size();
+  return {};
+}
+
+Status Session::embed(std::span<const int32_t> tokens) {
+  const size_t n_embd = model_.config.n_embd;
+  const Matrix& table = model_.weights.token_embd;
+  const Rank rank = model_.rank;
+  if (rank.count == 1) {
+    for (size_t t = 0; t < tokens.size(); ++t)
+      embedding_row(*model_.kernels, table, static_cast<size_t>(tokens[t]), row(hidden_, t, n_embd).data());
+  } else {
+    // A row of the table lies on one rank: each fills its own slot, and all read the owner's.
+    std::fill(slots_.begin(), slots_.end(), 0.0f);
+    const auto slot = [&](size_t t, size_t owner) { return slots_.data() + (t * rank.count + owner) * n_embd; };
+    for (size_t t = 0; t < tokens.size(); ++t) {
+      const size_t local = static_cast<size_t>(tokens[t]) - table.first_row;
+      if (local < table.n_rows) embedding_row(*model_.kernels, table, local, slot(t, rank.index));
+    }
+    BN_TRY(gather(slots_.data(), tokens.size(), rank.count * n_embd, {rank.index * n_embd, (rank.index + 1) * n_embd}));
+    for (size_t t = 0; t < tokens.size(); ++t)
+      for (uint32_t owner = 0; owner < rank.count; ++owner) {
+        const Rank::Part rows = Rank{owner, rank.count}.part(model_.config.n_vocab, Rank::row_unit);
+        const auto token = static_cast<size_t>(tokens[t]);
+        if (token >= rows.begin && token < rows.end)
+          std::copy_n(slot(t, owner), n_embd, row(hidden_, t, n_embd).data());
+      }
+  }
+  for (size_t t = 0; t < tokens.size(); ++t) tap_("embedding", Tap::no_layer, t, row(hidden_, t, n_embd));
+  return {};
+}
+
+Status Session::attention(size_t layer_index, size_t n_tokens) {
+  const Config& config = model_.config;
+  const Layer& layer = model_.weights.layers[layer_index];
+  const size_t q_dim = config.q_dim(), kv_dim = config.kv_dim(), head_dim = config.head_dim;
+  const Rank::Part kv_heads = model_.rank.part(config.n_kv_heads, 1);
+  const size_t group = config.n_heads / config.n_kv_heads;
+  for (size_t t = 0; t < n_tokens; ++t) {
+    const std::span normed = normed_.first(config.n_embd);
+    const std::span q = row(q_, t, q_dim), k = row(k_, t, kv_dim), v = row(v_, t, kv_dim);
+    rms_norm(row(hidden_, t, config.n_embd), layer.attn_norm, config.rms_eps, normed.data());
+    tap_("attn_norm", layer_index, t, normed);
+    QuantizedRow quantized;
+    product(layer.q, layer_index, t, normed, quantized, q.data());
+    product(layer.k, layer_index, t, normed, quantized, k.data());
+    product(layer.v, layer_index, t, normed, quantized, v.data());
+    // Half floats could not tell: they are saturated.
+    BN_TRY(check_finite(k.subspan(layer.k.first_row, layer.k.n_rows), layer_index, t));
+    BN_TRY(check_finite(v.subspan(layer.v.first_row, layer.v.n_rows), layer_index, t));
+
+    const size_t n_pairs = config.n_rot / 2;
+    const float* cosine = rope_.cosine.data() + (position_ + t) * n_pairs;
+    const float* sine = rope_.sine.data() + (position_ + t) * n_pairs;
+    const auto turn = [&](float* head, Vector norm) {
+      if (!norm.empty()) rms_norm({head, head_dim}, norm, config.rms_eps, head);
+      rope(config.architecture.rope_pairs, config.n_rot, cosine, sine, head);
+    };
+    for (size_t head = kv_heads.begin; head < kv_heads.end; ++head) {
+      float* key = k.data() + head * head_dim;
+      turn(key, layer.k_norm);
+      for (size_t i = 0; i < group; ++i) turn(q.data() + (head * group + i) * head_dim, layer.q_norm);
+      cache_.store(layer_index, head - kv_heads.begin, position_ + t, key, v.data() + head * head_dim);
+    }
+    tap_("rope.q", layer_index, t, q);
+    tap_("rope.k", layer_index, t, k);
+  }
+  attend(layer_index, n_tokens);
+  const size_t rows_per_kv_head = group * head_dim;
+  BN_TRY(
+      gather(attended_.data(), n_tokens, q_dim, {kv_heads.begin * rows_per_kv_head, kv_heads.end * rows_per_kv_head}));
+
+  for (size_t t = 0; t < n_tokens; ++t) tap_("attention", layer_index, t, row(attended_, t, q_dim));
+  sub_norm("attn_sub_norm", layer_index, layer.attn_sub_norm, attended_, q_dim, n_tokens);
+  return project(layer.output, layer_index, n_tokens);
+}
+
+// attended_ = softmax(q . keys / sqrt(head_dim)) . values, each token seeing itself and what came before.
+void Session::attend(size_t layer, size_t n_tokens) {
+  const Config& config = model_.config;
+  const size_t head_dim = config.head_dim;
+  const size_t group = config.n_heads / config.n_kv_heads;
+  const Rank::Part kv_heads = model_.rank.part(config.n_kv_heads, 1);
+  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
+  for (size_t t = 0; t < n_tokens; ++t) {
+    const std::span<float> scores = scores_.first(position_ + t + 1);
+    for (size_t head = kv_heads.begin * group; head < kv_heads.end * group; ++head) {
+      const size_t kv_head = head / group - kv_heads.begin;
+      const size_t at = t * config.q_dim() + head * head_dim;
+      model_.kernels->matvec_f16(cache_.keys(layer, kv_head), scores.size(), head_dim, q_.data() + at, scores.data());
+      for (float& score : scores) score *= scale;
+      softmax(scores);
+      model_.kernels->mix_f16(cache_.values(layer, kv_head), scores.size(), head_dim, scores.data(),
+                              attended_.data() + at);
+    }
+  }
+}
+
+Status Session::feed_forward(size_t layer_index, size_t n_tokens) {
+  const Config& config = model_.config;
+  const Layer& layer = model_.weights.layers[layer_index];
+  const Rank::Part part = {layer.gate.first_row, layer.gate.first_row + layer.gate.n_rows};
+  for (size_t t = 0; t < n_tokens; ++t) {
+    const std::span normed = normed_.first(config.n_embd);
+    const std::span gates = row(gate_, t, config.n_ff), up = row(up_, t, config.n_ff);
+    rms_norm(row(hidden_, t, config.n_embd), layer.ffn_norm, config.rms_eps, normed.data());
+    tap_("ffn_norm", layer_index, t, normed);
+    QuantizedRow quantized;
+    product(layer.gate, layer_index, t, normed, quantized, gates.data());
+    product(layer.up, layer_index, t, normed, quantized, up.data());
+    gate(config.architecture.activation, gates.subspan(part.begin, layer.gate.n_rows), up.data() + part.begin);
+  }
+  BN_TRY(gather(gate_.data(), n_tokens, config.n_ff, part));
+
+  for (size_t t = 0; t < n_tokens; ++t) tap_("gate", layer_index, t, row(gate_, t, config.n_ff));
+  sub_norm("ffn_sub_norm", layer_index, layer.ffn_sub_norm, gate_, config.n_ff, n_tokens);
+  return project(layer.down, layer_index, n_tokens);
+}
+
+// normed_ = rows, normalised where the architecture has a sub-norm at this place.
+void Session::sub_norm(const char* name, size_t layer, Vector weight, std::span<float> rows, size_t length,
+                       size_t n_tokens) {
+  for (size_t t = 0; t < n_tokens; ++t) {
+    const std::span from = row(rows, t, length), to = row(normed_, t, length);
+    if (weight.empty()) {
+      std::copy(from.begin(), from.end(), to.begin());
+    } else {
+      rms_norm(from, weight, model_.config.rms_eps, to.data());
+      tap_(name, layer, t, to);
+    }
+  }
+}
+
+// hidden_ += matrix . normed_
+Status Session::project(const Matrix& matrix, size_t layer, size_t n_tokens) {
+  const size_t n_embd = model_.config.n_embd;
+  for (size_t t = 0; t < n_tokens; ++t) {
+    QuantizedRow quantized;
+    product(matrix, layer, t, row(normed_, t, matrix.n_cols), quantized, row(projected_, t, n_embd).data());
+  }
+  BN_TRY(gather(projected_.data(), n_tokens, n_embd, {matrix.first_row, matrix.first_row + matrix.n_rows}));
+  for (size_t t = 0; t < n_tokens; ++t) add(row(hidden_, t, n_embd), row(projected_, t, n_embd).data());
+  return {};
+}
+
+// out = matrix . x, and its steps shown to the tap.
+void Session::product(const Matrix& matrix, size_t layer, size_t token, std::span<const float> x,
+                      QuantizedRow& quantized, float* out) {
+  multiply(*model_.kernels, matrix, x, quantized, scratch_, out);
+  if (!tap_) return;
+  const auto show = [&](const char* step, int32_t type, const void* data, size_t n) {
+    char name[48];
+    std::snprintf(name, sizeof name, "%s.%s", matrix.name, step);
+    tap_.function(tap_.user, name, static_cast<int32_t>(layer), token, type, data, n);
+  };
+  show("input", BN_F32, x.data(), x.size());
+  if (matrix.type == TensorType::i2_s) {
+    show("quantised", BN_I8, quantized.values, x.size());
+    show("sums", BN_I32, scratch_.integers.data(), matrix.n_rows);
+  }
+  show("output", BN_F32, out + matrix.first_row, matrix.n_rows);
+}
+
+Status Session::check_hidden(size_t layer, size_t n_tokens) {
+  for (size_t t = 0; t < n_tokens; ++t) {
+    const std::span hidden = row(hidden_, t, model_.config.n_embd);
+    tap_("layer", layer, t, hidden);
+    BN_TRY(check_finite(hidden, layer, t));
+  }
+  return {};
+}
+
+Status Session::check_finite(std::span<const float> numbers, size_t layer, size_t token) const {
+  if (all_finite(numbers)) return {};
+  return fail(
+      BN_BAD_NUMBERS,
+      "layer %zu of %zu made a number that is not finite, at position %zu; the file is damaged, download it again "
+      "or choose another model",
+      layer + 1, model_.config.n_layers, position_ + token);
+}
+
+Status Session::compute_logits(size_t n_tokens) {
+  const Config& config = model_.config;
+  const Matrix& output = model_.weights.output;
+  const std::span normed = normed_.first(config.n_embd);
+  rms_norm(row(hidden_, n_tokens - 1, config.n_embd), model_.weights.output_norm, config.rms_eps, normed.data());
+  tap_("output_norm", Tap::no_layer, n_tokens - 1, normed);
+  QuantizedRow quantized;
+  product(output, Tap::no_layer, n_tokens - 1, normed, quantized, logits_.data());
+  BN_TRY(gather(logits_.data(), 1, config.n_vocab, {output.first_row, output.first_row + output.n_rows}));
+  tap_("logits", Tap::no_layer, n_tokens - 1, logits_);
+  if (!all_finite(logits_))
+    return fail(BN_BAD_NUMBERS,
+                "the output head made a logit that is not finite, at position %zu; the file is damaged, download it "
+                "again or choose another model",
+                position_ + n_tokens - 1);
+  return {};
+}
+
+// Every rank has filled the elements of `part` in n_rows rows: after this, all have all of them.
+Status Session::gather(float* rows, size_t n_rows, size_t row_length, Rank::Part part) {
+  if (model_.rank.count == 1) return {};
+  if (model_.exchange.function(model_.exchange.user, rows, n_rows, row_length * sizeof(float),
+                               part.begin * sizeof(float), part.end * sizeof(float)) != 0)
+    return fail(BN_EXCHANGE_FAILED, "rank %u of %u could not exchange its results with the others", model_.rank.index,
+                model_.rank.count);
+  return {};
+}
+
+void Session::run_kernels() noexcept {
+  has_logits_ = false;
+  const auto run_once = [&](const Matrix& matrix, std::span<float> out) {
+    QuantizedRow quantized = {scratch_.values.data(), 1.0f, 0};
+    multiply(*model_.kernels, matrix, normed_.first(matrix.n_cols), quantized, scratch_, out.data());
+  };
+  const Rank::Part kv_heads = model_.rank.part(model_.config.n_kv_heads, 1);
+  const size_t group = model_.config.n_heads / model_.config.n_kv_heads;
+  for (size_t i = 0; i < model_.weights.layers.size(); ++i) {
+    const Layer& layer = model_.weights.layers[i];
+    run_once(layer.q, q_);
+    run_once(layer.k, k_);
+    run_once(layer.v, v_);
+    for (size_t head = 0; head < (kv_heads.end - kv_heads.begin) * group; ++head) {
+      model_.kernels->matvec_f16(cache_.keys(i, head / group), position_, model_.config.head_dim, q_.data(),
+                                 scores_.data());
+      model_.kernels->mix_f16(cache_.values(i, head / group), position_, model_.config.head_dim, scores_.data(),
+                              attended_.data());
+    }
+    run_once(layer.output, projected_);
+    run_once(layer.gate, gate_);
+    run_once(layer.up, up_);
+    run_once(layer.down, projected_);
+  }
+  run_once(model_.weights.output, logits_);
+}
+
+}  // namespace bitnet
