@@ -15,6 +15,7 @@ CORE_FOLDER = Path(__file__).resolve().parent.parent / "_core"
 
 LOG_FUNCTION = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 EXCHANGE_FUNCTION = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_size_t)
+TAP_FUNCTION = ctypes.CFUNCTYPE(None, c_void_p, c_char_p, c_int32, c_size_t, c_int32, c_void_p, c_size_t)
 
 # name: (what it returns, what it takes), in the order of the header.
 SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -63,6 +64,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bn_session_sample": (c_int32, (c_void_p, POINTER(c_int32))),
     "bn_session_logprob": (c_int32, (c_void_p, c_int32, POINTER(c_float))),
     "bn_session_top": (c_int32, (c_void_p, c_size_t, POINTER(c_int32), POINTER(c_float), POINTER(c_size_t))),
+    "bn_session_set_tap": (c_int32, (c_void_p, TAP_FUNCTION, c_void_p)),
     "bn_session_run_kernels": (c_int32, (c_void_p,)),
 }
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
+import struct
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from ctypes import byref, c_float, c_int32, c_size_t, c_void_p
+from typing import Any, Literal, TypeAlias
 
 from bitnet.errors import BitNetError, NotReady
+from bitnet.native.library import TAP_FUNCTION
 from bitnet.native.model import NativeModel
+
+#: Called with an intermediate result: name, layer (-1: none), place in the batch, and a copy of its numbers.
+Receiver: TypeAlias = "Callable[[str, int, int, memoryview[Any]], object]"
+
+TAP_FORMATS: tuple[Literal["f", "b", "i"], ...] = ("f", "b", "i")  # by BN_F32, BN_I8, BN_I32
 
 
 class NativeSession:
@@ -108,6 +118,34 @@ class NativeSession:
         if status := self.calls.bn_session_top(self.handle, k, ids, logprobs, byref(self._count)):
             raise self.exception(status)
         return tuple(zip(ids[: self._count.value], logprobs[: self._count.value], strict=True))
+
+    @contextmanager
+    def tap(self, receive: Receiver) -> Iterator[None]:
+        """Inside the block, show *receive* every intermediate result of prefill and decode; see bn_tap_fn.
+
+        What *receive* raises cannot pass through the core: the first of it is raised when the block ends.
+        """
+        failures: list[Exception] = []
+
+        def call(
+            _user: int | None, name: bytes, layer: int, token: int, kind: int, address: int, n: int
+        ) -> None:
+            code = TAP_FORMATS[kind]
+            data = ctypes.string_at(address, n * struct.calcsize(code))
+            try:
+                receive(name.decode(), layer, token, memoryview(data).cast(code))
+            except Exception as error:
+                failures.append(error)
+
+        function = TAP_FUNCTION(call)  # this frame owns it; the core forgets it before the frame ends
+        if status := self.calls.bn_session_set_tap(self.handle, function, None):
+            raise self.exception(status)
+        try:
+            yield
+        finally:
+            self.calls.bn_session_set_tap(self.handle, TAP_FUNCTION(0), None)
+        if failures:
+            raise failures[0]
 
     def run_kernels(self) -> None:
         """Run only the matrix kernels of one decoded token, for benchmarks; nothing else changes."""
