@@ -17,11 +17,14 @@ class Turn(Stream[str]):
     Args:
         begin: Makes the stream of tokens; called when the first piece is asked for.
         stop: Strings that end the answer, not part of it.
+        drop_space: Leave out the space that the tokenizer puts before a text.
     """
 
-    def __init__(self, begin: Callable[[], Stream[Token]], stop: Sequence[str]) -> None:
+    def __init__(
+        self, begin: Callable[[], Stream[Token]], stop: Sequence[str], *, drop_space: bool = False
+    ) -> None:
         super().__init__()
-        self._begin, self._text = begin, TextStream(stop)
+        self._begin, self._text = begin, TextStream(stop, drop_space=drop_space)
 
     @property
     def text(self) -> str:

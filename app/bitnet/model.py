@@ -64,6 +64,7 @@ class Model:
         self._engine: engine.Engine | None = loaded
         raw = loaded.model.info()
         tokenizer = raw["tokenizer"]
+        self._adds_space = tokenizer["model"] == "llama" and _adds_space_prefix(raw["metadata"])
         names = {key: self.control_name(tokenizer.get(key)) for key in ("bos", "eos")}
         self.template = ChatTemplate(raw["chat_template"], bos_token=names["bos"], eos_token=names["eos"])
         self.info = ModelInfo(
@@ -118,9 +119,13 @@ class Model:
         return self.engine.model.tokenize(text, add_special=add_special, parse_special=parse_special)
 
     def detokenize(self, ids: Sequence[int], *, special: bool = False) -> str:
-        """Text of *ids*, U+FFFD for bytes that are not UTF-8; control tokens by name only if *special*."""
+        """Text of *ids*, U+FFFD for bytes that are not UTF-8; control tokens by name only if *special*.
+
+        The inverse of ``tokenize``: the space that a SentencePiece tokenizer puts before a text is left out.
+        """
         self.engine.check_tokens(ids)
-        return self.engine.model.pieces(ids, special=special).decode(errors="replace")
+        text = self.engine.model.pieces(ids, special=special).decode(errors="replace")
+        return text.removeprefix(" ") if self._adds_space else text
 
     def control_name(self, token: int | None) -> str:
         """Text of a control token; "" for every other token, and for None or -1 (there is no such token)."""
@@ -179,8 +184,14 @@ class Model:
             )
 
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
-        return Turn(begin, (*stops, *self.template.stop))
+        return Turn(begin, (*stops, *self.template.stop), drop_space=self._adds_space)
 
     async def logits(self, ids: Sequence[int]) -> memoryview[float]:
         """Logits at every position of *ids*: float32, shape ``(len(ids), n_vocab)``, not normalised."""
         return await self.engine.logits(ids)
+
+
+def _adds_space_prefix(metadata: list[dict[str, Any]]) -> bool:
+    """Whether a SentencePiece tokenizer puts a space before a text: unless the file says no."""
+    found = [entry for entry in metadata if entry["key"] == "tokenizer.ggml.add_space_prefix"]
+    return all(entry.get("value") is not False for entry in found)

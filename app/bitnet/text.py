@@ -14,14 +14,16 @@ class TextStream:
 
     Args:
         stop: Strings that end the text; they are not part of it. Empty ones are ignored.
+        drop_space: Leave a space out if it comes first: some tokenizers put one before every text.
     """
 
-    def __init__(self, stop: Sequence[str] = ()) -> None:
+    def __init__(self, stop: Sequence[str] = (), *, drop_space: bool = False) -> None:
         self.text = ""  # all that has been handed out
         self.stopped = False
         self._stop = tuple(string for string in stop if string)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = ""
+        self._drop_space = drop_space
 
     def push(self, piece: bytes) -> str:
         """The text that *piece* makes certain, often "" or more than its own."""
@@ -39,6 +41,8 @@ class TextStream:
     def _advance(self, decoded: str) -> str:
         if self.stopped:
             return ""
+        if self._drop_space and decoded:
+            decoded, self._drop_space = decoded.removeprefix(" "), False
         if not self._stop:
             self.text += decoded
             return decoded

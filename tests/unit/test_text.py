@@ -68,3 +68,19 @@ def test_what_only_looked_like_a_stop_string_is_given_back() -> None:
     assert stream.push(b"try>") == "<entry>"
     assert stream.push(b" <e") == " "
     assert stream.finish() == "<e"
+
+
+@given(st.text(" aé€", max_size=8), st.lists(st.sampled_from([" ", "a ", "é"]), max_size=2), CUTS)
+def test_a_space_that_comes_first_is_dropped_once_however_the_text_is_split(
+    text: str, stops: list[str], cuts: list[int]
+) -> None:
+    def said(whole: str, *, drop_space: bool) -> str:
+        stream = TextStream(stops, drop_space=drop_space)
+        return "".join(stream.push(piece) for piece in split(whole.encode(), cuts)) + stream.finish()
+
+    assert said(text, drop_space=True) == said(text.removeprefix(" "), drop_space=False)
+
+
+def test_only_the_very_first_space_is_dropped() -> None:
+    stream = TextStream(drop_space=True)
+    assert [stream.push(piece) for piece in (b"", b" Once", b" upon")] == ["", "Once", " upon"]

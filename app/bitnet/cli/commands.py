@@ -73,7 +73,8 @@ def tokenize(options: argparse.Namespace) -> None:
     special = not options.no_special
     ids = model.tokenize(options.text, add_special=special, parse_special=special)
     if options.json:
-        pieces = [model.detokenize([token], special=True) for token in ids]
+        native = model.engine.model  # its pieces keep their spaces, which a text of one token would lose
+        pieces = [native.piece(token, special=True).decode(errors="replace") for token in ids]
         print(json.dumps({"ids": ids, "pieces": pieces}))
     else:
         print(",".join(map(str, ids)))
