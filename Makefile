@@ -56,8 +56,8 @@ build: $(NATIVE) build/dist.complete ## the core in all its builds, with their c
 
 ##@ Check it
 
-.PHONY: test quick lint test-native mutants test-unit test-pyodide test-e2e
-test: clean-reports lint test-native mutants test-unit test-pyodide test-e2e ## everything: lint, native, unit, in Pyodide, in Chromium and Firefox
+.PHONY: test quick lint test-native mutants vocabularies test-unit test-pyodide test-e2e
+test: clean-reports lint test-native mutants vocabularies test-unit test-pyodide test-e2e ## everything: lint, native, unit, in Pyodide, in Chromium and Firefox
 	@$(PYTHON) tools/test_summary.py build/reports
 
 quick: clean-reports lint test-native test-unit ## the part that needs no browser, in about a minute
@@ -78,6 +78,14 @@ test-native: $(TOOLCHAIN)/doctest/.complete
 
 mutants: test-native $(VENV)/.installed $(NATIVE) ## wrong arithmetic, built on purpose, must be noticed by the tests
 	$(PYTHON) tools/check_mutants.py
+
+VOCABULARIES := build/vocabularies/.complete-$(LLAMA_CPP_PYTHON_VERSION)
+vocabularies: $(VOCABULARIES) ## llama.cpp's vocabularies and test texts, to compare with (77 MB to fetch, once)
+
+$(VOCABULARIES): tools/fetch_vocabularies.py | $(VENV)/.complete
+	@rm -rf build/vocabularies
+	$(PYTHON) tools/fetch_vocabularies.py $(LLAMA_CPP_PYTHON_VERSION) build/vocabularies
+	@touch $@
 
 test-unit: $(VENV)/.installed $(NATIVE)
 	$(PYTHON) -m pytest tests/unit --junitxml=build/reports/unit.xml
