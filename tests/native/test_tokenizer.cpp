@@ -559,6 +559,24 @@ TEST_CASE("SentencePiece writes characters without a token as bytes, else as the
   CHECK(build(none).encode("€") == Ids{259, 259});
 }
 
+TEST_CASE("any bytes come back from SentencePiece's ids, a space before them") {
+  ScoredModel model;
+  for (const char* character : {"a", "b", "\u2581", "€", "你"}) model.add(character, -9);
+  for (const char* token : {"ab", "\u2581a", "\u2581\u2581", "a€", "你你", "bab"}) model.add(token, -1);
+  const Built built = build(model);
+  std::mt19937 random(1);
+  for (int round = 0; round < 2000; ++round) {
+    std::string text;
+    for (size_t n = random() % 40; n > 0; --n) {
+      if (random() % 2 == 0)
+        text += static_cast<char>(random() % 256);
+      else
+        text += Texts{"a", "b", " ", "€", "你"}[random() % 5];
+    }
+    CHECK(built.detokenize(built.encode(text)) == (text.empty() ? "" : " " + text));
+  }
+}
+
 TEST_CASE("text does not become one of SentencePiece's control, byte or unused tokens") {
   ScoredModel model;
   for (const char* text : {"<", "s", ">", "<s", "\u2581"}) model.add(text, -9);
