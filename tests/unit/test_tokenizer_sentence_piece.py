@@ -78,12 +78,23 @@ def test_a_generation_goes_on_where_the_prompt_ended_and_keeps_its_spaces(model:
     assert asyncio.run(collect()) == [" a", " a"]
 
 
-@needs_processes
-def test_the_pieces_of_the_command_keep_their_spaces(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "model.gguf"
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
     values = {key: encoded(value) for key, value in METADATA.items()}
-    path.write_bytes(model_file(values, len(METADATA["tokenizer.ggml.tokens"])))
+    file = tmp_path / "model.gguf"
+    file.write_bytes(model_file(values, len(METADATA["tokenizer.ggml.tokens"])))
+    return file
+
+
+@needs_processes
+def test_inspect_names_no_rule_for_splitting_where_there_is_none(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(path)]) == 0
+    assert "tokenizer     llama, ends with [9]\n" in capsys.readouterr().out
+
+
+@needs_processes
+def test_the_pieces_of_the_command_keep_their_spaces(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tokenize", str(path), "--text", "a a", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"ids": [8, 0, 0], "pieces": ["<s>", " a", " a"]}

@@ -31,8 +31,9 @@ class Vocabulary {
   TokenType type(int32_t id) const noexcept { return types_[static_cast<size_t>(id)]; }
   std::string_view bytes(int32_t id) const noexcept { return bytes_[static_cast<size_t>(id)]; }
 
-  // The normal or user-defined token of these bytes; `none` if there is none. Never a control token:
-  // plain text cannot become one. Of several tokens with the same bytes the last one counts, as in llama.cpp.
+  // The normal, user-defined or (in the byte alphabet) byte token of these bytes; `none` if there is none. Never a
+  // control token: plain text cannot become one. Of several tokens with the same bytes the last one counts, as in
+  // llama.cpp.
   int32_t find(std::string_view bytes) const noexcept;
 
   size_t n_duplicates() const noexcept { return n_duplicates_; }  // tokens that `find` cannot give

@@ -105,6 +105,7 @@ def inspect(options: argparse.Namespace) -> None:
         print(json.dumps(facts | {"tensors": tensors} if options.tensors else facts))
         return
     tokenizer = info.raw["tokenizer"]
+    rules = ", ".join(filter(None, (tokenizer["model"], tokenizer["pre"])))
     lines = {
         "name": info.name,
         "architecture": info.architecture,
@@ -114,7 +115,7 @@ def inspect(options: argparse.Namespace) -> None:
         "weights": f"{info.weights_bytes:,} bytes",
         "KV cache": f"{info.kv_cache_bytes:,} bytes",
         "kernels": info.kernel,
-        "tokenizer": f"{tokenizer['model']}, {tokenizer['pre']}, ends with {tokenizer['end_ids']}",
+        "tokenizer": f"{rules}, ends with {tokenizer['end_ids']}",
         "tensors": f"{len(tensors)}",
     }
     for name, value in lines.items():
