@@ -108,7 +108,7 @@ reference: build/reference/.complete $(NATIVE) smollm2 ## against llama.cpp and 
 	build/reference/venv/bin/python tools/compare_engines.py
 
 .PHONY: test-full test-published
-test-full: build/dist.complete $(VENV)/.installed $(NATIVE) build/vocabularies/.complete ## models of full size in Chromium and Firefox (4 GB of disk, half an hour)
+test-full: build/dist.complete $(VENV)/.installed $(NATIVE) $(VOCABULARIES) ## models of full size in Chromium and Firefox (4 GB of disk, half an hour)
 	$(if $(MODELS),,$(PYTHON) tools/make_full_size.py)
 	eval "$$($(PYTHON) tools/browsers.py --install)"; \
 	    $(PYTHON) -m pytest tests/full --browser chromium --browser firefox --junitxml=build/reports/full.xml
