@@ -25,7 +25,7 @@ WITH_SUB_NORMS = ("bitnet-b1.58", "bitnet")
 
 #: Name, shape with the row length first, type number, bytes.
 Tensor = tuple[str, tuple[int, ...], int, bytes]
-Value = str | int | float | list[str] | list[int]
+Value = str | int | float | list[str] | list[int] | list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Network:
     factors: tuple[str, ...] = ()  # names of the matrices whose product is multiplied by a number of the file
     head_norms: bool = False  # an RMSNorm of each head of q and k, as Qwen 3 has
     activation: str | None = None  # the optional key hidden_activation
-    pre: str = "llama-bpe"
+    pre: str | None = "llama-bpe"  # None: a SentencePiece vocabulary
 
     @classmethod
     def usual(cls, architecture: str, projection: str = "I2_S") -> Network:
@@ -70,7 +70,7 @@ def text(value: str) -> bytes:
 
 
 def entry(key: str, value: Value) -> bytes:
-    """One key of the metadata; integers are u32, floats f32, lists of integers i32."""
+    """One key of the metadata; integers are u32, floats f32, lists of integers i32, of floats f32."""
     if isinstance(value, str):
         return text(key) + struct.pack("<I", 8) + text(value)
     if isinstance(value, bool):
@@ -81,6 +81,8 @@ def entry(key: str, value: Value) -> bytes:
         return text(key) + struct.pack("<If", 6, value)
     if value and isinstance(value[0], int):
         return text(key) + struct.pack(f"<IIQ{len(value)}i", 9, 5, len(value), *value)
+    if value and isinstance(value[0], float):
+        return text(key) + struct.pack(f"<IIQ{len(value)}f", 9, 6, len(value), *value)
     return text(key) + struct.pack("<IIQ", 9, 8, len(value)) + b"".join(text(str(item)) for item in value)
 
 
@@ -153,12 +155,36 @@ def metadata(network: Network) -> dict[str, Value]:
         "general.architecture": network.architecture,
         "general.name": "tiny",
         **{f"{network.architecture}.{key}": v for key, v in hyperparameters.items() if v is not None},
+        **(sentence_piece() if network.pre is None else byte_pairs(network.pre)),
+        "tokenizer.ggml.eos_token_id": N_VOCAB - 1,
+    }
+
+
+def byte_pairs(pre: str) -> dict[str, Value]:
+    """A vocabulary without merges: every byte is a token, in the printable alphabet of GPT-2."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    alphabet = {byte: chr(byte) for byte in printable} | {b: chr(256 + n) for n, b in enumerate(others)}
+    tokens = [alphabet[byte] for byte in range(256)]
+    return {
         "tokenizer.ggml.model": "gpt2",
-        "tokenizer.ggml.pre": network.pre,
-        "tokenizer.ggml.tokens": [f"token{number}" for number in range(N_VOCAB)],
+        "tokenizer.ggml.pre": pre,
+        "tokenizer.ggml.tokens": tokens + [f"token{number}" for number in range(256, N_VOCAB)],
         "tokenizer.ggml.token_type": [1] * N_VOCAB,
         "tokenizer.ggml.merges": [],
-        "tokenizer.ggml.eos_token_id": N_VOCAB - 1,
+    }
+
+
+def sentence_piece() -> dict[str, Value]:
+    """A vocabulary of single bytes, after the three tokens that stand first in LLaMA's."""
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    kinds = [2, 3, 3, *[6] * 256]
+    n_others = N_VOCAB - len(tokens)
+    return {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": tokens + [f"token{number}" for number in range(n_others)],
+        "tokenizer.ggml.token_type": kinds + [1] * n_others,
+        "tokenizer.ggml.scores": [0.0] * N_VOCAB,
     }
 
 

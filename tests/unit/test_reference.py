@@ -94,7 +94,7 @@ class Flips:
             where.append(f"{name} of layer {layer} at position {position}, {differs.sum()} of {differs.size}")
 
 
-@pytest.mark.parametrize("kind", ["I2_S", "F32", "Q4_1", "Q6_K"])
+@pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_whole_runs_agree_until_a_rounding_falls_the_other_way(
     architecture: str, kind: str, record_testsuite_property: Callable[[str, object], None]
