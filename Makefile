@@ -116,7 +116,8 @@ test-full: build/dist.complete $(VENV)/.installed $(NATIVE) $(VOCABULARIES) ## m
 test-published: build/dist.complete $(VENV)/.installed $(NATIVE) ## accept a published BitNet file: MODEL=path-or-url [WIKITEXT=path]
 	@test -n "$(MODEL)" || { echo "MODEL is not given: make test-published MODEL=path-or-url"; exit 2; }
 	@eval "$$($(PYTHON) tools/browsers.py --install)"; \
-	    $(PYTHON) tools/published "$(MODEL)" $(if $(WIKITEXT),--wikitext "$(WIKITEXT)") $(if $(MAX_TOKENS),--max-tokens $(MAX_TOKENS))
+	    $(PYTHON) tools/published "$(MODEL)" $(if $(WIKITEXT),--wikitext "$(WIKITEXT)") $(if $(WINDOWS),--windows $(WINDOWS)) \
+	    $(if $(MAX_TOKENS),--max-tokens $(MAX_TOKENS))
 
 ##@ Measure it
 

@@ -70,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tools/published", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", help="path or URL of the GGUF file")
     parser.add_argument("--wikitext", type=Path, help="the raw test text of wikitext-2")
-    parser.add_argument("--windows", type=int, help="how many windows of wikitext-2 to measure (all)")
+    parser.add_argument("--windows", type=int, default=40, help="of wikitext-2 to measure (40; 0 for all)")
     parser.add_argument("--max-tokens", type=int, default=96, help="of an answer (96)")
     options = parser.parse_args()
     try:

@@ -28,9 +28,9 @@ def log_probabilities(logits: npt.NDArray[np.float32], targets: Sequence[int]) -
 
 
 async def perplexity(
-    model: bitnet.Model, text: str, *, window_tokens: int = 512, most_windows: int | None = None
+    model: bitnet.Model, text: str, *, window_tokens: int = 512, most_windows: int = 0
 ) -> tuple[float, int]:
-    """The perplexity of *text*, and how many tokens were scored.
+    """The perplexity of the first *most_windows* windows of *text* (0: all), and how many tokens were scored.
 
     Raises:
         ValueError: The text has not even one window.

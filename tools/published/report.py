@@ -93,5 +93,5 @@ def perplexity_section(
         lines += ["- wikitext-2: not measured; give its test file with WIKITEXT=path.", ""]
     else:
         sentence, right = perplexity_verdict(wikitext[0])
-        lines += [f"- wikitext-2 ({wikitext[1]} tokens): {wikitext[0]:.2f}: {sentence}.", ""]
+        lines += [f"- wikitext-2 ({wikitext[1]} tokens): {wikitext[0]:.2f}, {sentence}.", ""]
     return lines, right
