@@ -6,6 +6,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 TIMEOUT_S = 60.0
@@ -29,8 +30,7 @@ def local_copy(source: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     start = part.stat().st_size if part.is_file() else 0
-    request = urllib.request.Request(source, headers={"Range": f"bytes={start}-"} if start else {})
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+    with _open(source, start) as response:
         resumed = response.status == 206
         total = (start if resumed else 0) + int(response.headers["Content-Length"])
         with part.open("ab" if resumed else "wb") as file:
@@ -43,3 +43,12 @@ def local_copy(source: str, folder: Path) -> Path:
             f"{source} ended after {part.stat().st_size:,} of {total:,} bytes: run it again to go on."
         )
     return part.rename(path)
+
+
+def _open(source: str, start: int) -> Any:
+    """The answer of the server, from byte *start* on if it can do that."""
+    request = urllib.request.Request(source, headers={"Range": f"bytes={start}-"} if start else {})
+    try:
+        return urllib.request.urlopen(request, timeout=TIMEOUT_S)
+    except urllib.error.URLError as error:
+        raise OSError(f"{source} cannot be fetched ({error.reason}): check the address.") from error
