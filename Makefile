@@ -53,7 +53,7 @@ run: dist ## build what is missing and serve the app on http://127.0.0.1:$$PORT/
 
 dist: build/dist.complete ## the static bundle in dist/, the wheels in dist/wheels/
 
-build: $(NATIVE) build/dist.complete ## the core in all its builds, with their checks
+build: $(NATIVE) $(VENV)/.installed build/dist.complete ## the core in all its builds with their checks, and the bitnet command
 
 ##@ Check it
 
@@ -64,7 +64,7 @@ test: clean-reports lint test-native mutants vocabularies test-unit test-pyodide
 quick: clean-reports lint test-native test-unit ## the part that needs no browser, in about a minute
 	@$(PYTHON) tools/test_summary.py build/reports
 
-lint: $(VENV)/.installed node_modules/.complete ## style, types, layers and pinned versions
+lint: $(VENV)/.dev $(VENV)/.installed node_modules/.complete ## style, types, layers and pinned versions
 	$(PYTHON) -m ruff format --check $(PYTHON_FOLDERS)
 	$(PYTHON) -m ruff check $(PYTHON_FOLDERS)
 	@$(VENV)/bin/clang-format --dry-run -Werror $(shell find wasm tests/native -name '*.h' -o -name '*.cpp')
@@ -77,7 +77,7 @@ lint: $(VENV)/.installed node_modules/.complete ## style, types, layers and pinn
 test-native: $(TOOLCHAIN)/doctest/.complete
 	@mkdir -p build && $(LOCK) $(MAKE) -j$(JOBS) -C wasm test
 
-mutants: test-native $(VENV)/.installed $(NATIVE) ## wrong arithmetic, built on purpose, must be noticed by the tests
+mutants: test-native $(VENV)/.dev $(VENV)/.installed $(NATIVE) ## wrong arithmetic, built on purpose, must be noticed by the tests
 	$(PYTHON) tools/check_mutants.py
 
 VOCABULARIES := build/vocabularies/.complete-$(LLAMA_CPP_PYTHON_VERSION)
@@ -93,13 +93,13 @@ $(VOCABULARIES): tools/fetch_vocabularies.py | $(VENV)/.complete
 smollm2: $(VENV)/.complete ## a real model of other people, to compare answers with (93 MB to fetch, once)
 	@$(MAKE) $(SMOLLM2) || echo "SmolLM2 cannot be fetched: its tests will be skipped"
 
-test-unit: $(VENV)/.installed $(NATIVE) smollm2
+test-unit: $(VENV)/.dev $(VENV)/.installed $(NATIVE) smollm2
 	$(PYTHON) -m pytest tests/unit --junitxml=build/reports/unit.xml
 
 test-pyodide: build/dist.complete build/test-wheels/.complete
 	$(NODE) tests/pyodide/run.mjs
 
-test-e2e: build/dist.complete $(VENV)/.installed smollm2
+test-e2e: build/dist.complete $(VENV)/.dev $(VENV)/.installed smollm2
 	eval "$$($(PYTHON) tools/browsers.py --install)"; \
 	    $(PYTHON) -m pytest tests/e2e --browser chromium --browser firefox --junitxml=build/reports/e2e.xml
 
@@ -108,12 +108,12 @@ reference: build/reference/.complete $(NATIVE) smollm2 ## against llama.cpp and 
 	build/reference/venv/bin/python tools/compare_engines.py
 
 .PHONY: test-full test-published
-test-full: build/dist.complete $(VENV)/.installed $(NATIVE) $(VOCABULARIES) ## models of full size in Chromium and Firefox (4 GB of disk, half an hour)
+test-full: build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) $(VOCABULARIES) ## models of full size in Chromium and Firefox (4 GB of disk, half an hour)
 	$(if $(MODELS),,$(PYTHON) tools/make_full_size.py)
 	eval "$$($(PYTHON) tools/browsers.py --install)"; \
 	    $(PYTHON) -m pytest tests/full --browser chromium --browser firefox --junitxml=build/reports/full.xml
 
-test-published: build/dist.complete $(VENV)/.installed $(NATIVE) ## accept a published BitNet file: MODEL=path-or-url [WIKITEXT=path]
+test-published: build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) ## accept a published BitNet file: MODEL=path-or-url [WIKITEXT=path]
 	@test -n "$(MODEL)" || { echo "MODEL is not given: make test-published MODEL=path-or-url"; exit 2; }
 	@eval "$$($(PYTHON) tools/browsers.py --install)"; \
 	    $(PYTHON) tools/published "$(MODEL)" $(if $(WIKITEXT),--wikitext "$(WIKITEXT)") $(if $(WINDOWS),--windows $(WINDOWS)) \
@@ -122,7 +122,7 @@ test-published: build/dist.complete $(VENV)/.installed $(NATIVE) ## accept a pub
 ##@ Measure it
 
 .PHONY: bench
-bench: build/dist.complete $(VENV)/.installed $(NATIVE) ## speed and memory of the embedded model, natively and in Chromium
+bench: build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) ## speed and memory of the embedded model, natively and in Chromium
 	@eval "$$($(PYTHON) tools/browsers.py --install)"; $(PYTHON) tools/bench
 
 ##@ Look after it
@@ -143,9 +143,13 @@ clean: ## remove what was built (.venv, node_modules and .toolchain stay)
 emcc: $(TOOLCHAIN)/emcc.path
 doctest: $(TOOLCHAIN)/doctest/.complete
 
-$(VENV)/.complete: requirements-dev.txt emscripten/versions.env
+$(VENV)/.complete: requirements-build.txt emscripten/versions.env
 	@$(PYTHON3) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, $(PYTHON3) is %d.%d: set PYTHON3" % sys.version_info[:2])'
 	$(PYTHON3) -m venv $(VENV)
+	$(PIP) install -r requirements-build.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.complete
 	$(PIP) install -r requirements-dev.txt
 	@touch $@
 
