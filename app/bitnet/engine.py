@@ -3,57 +3,85 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
-from bitnet.errors import BadArgument, ContextFull, NotReady
+from bitnet.errors import BadArgument, BitNetError, ContextFull, NotReady
 from bitnet.host import Body
 from bitnet.native import Library, NativeModel, NativeSession
 from bitnet.records import Progress
 
 SLICE_TOKENS = 16  # of a prompt between two turns of the event loop
 READ_BYTES = 4 << 20  # at most per read, so that progress is reported and the event loop runs
+DEFAULT_CONTEXT = (
+    4096  # positions at most, where nobody asks for more: models of 131,072 would want gigabytes
+)
 
 
 async def load(
     core: str,
-    body: Body,
+    bodies: AsyncIterator[Body],
     *,
     kernel: str | None = None,
     context_length: int | None = None,
+    total_bytes: int | None = None,
     on_progress: Callable[[Progress], object] | None = None,
 ) -> Engine:
-    """Read a GGUF file from *body* straight into the memory of the core with the file name *core*.
+    """Read a GGUF file, or all files of a split model, into the memory of the core with the file name *core*.
 
+    Args:
+        bodies: The files in order; only as many are asked for as the first one says that there are.
+        total_bytes: Size of all files together, where there is more than one and it is known.
     Raises:
         NoCore, FetchError, BadFile, Unsupported, OutOfMemory, BadArgument: Everything has been freed again.
     """
+    body = first = await anext(bodies)
     model = NativeModel(Library(core), file_bytes=body.total_bytes or 0, kernel=kernel)
     try:
-        received = 0
+        received, n_files = 0, 1
         while True:
-            address, room = model.window()
-            if room == 0:  # the core wants no more
+            async for n_bytes in _read(body, model):
+                received += n_bytes
+                if on_progress:
+                    is_only = body is first and not model.parts_left
+                    on_progress(Progress(received, body.total_bytes if is_only else total_bytes))
+                await asyncio.sleep(0)
+            following = await anext(bodies, None) if model.parts_left else None
+            if following is None:
                 break
-            n_bytes = await body.read_into(address, min(room, READ_BYTES))
-            if n_bytes == 0:
-                break
-            model.commit(n_bytes)
-            received += n_bytes
-            if on_progress:
-                on_progress(Progress(received, body.total_bytes))
-            await asyncio.sleep(0)
+            body = following
+            model.next_part(body.total_bytes or 0)
+            n_files += 1
         model.finish()
-        return Engine(model, NativeSession(model, context_length or 0))
+        session = NativeSession(model, context_length or default_context(model))
+        return Engine(model, session, n_files=n_files)
     except BaseException:
         model.close()
         raise
 
 
+async def _read(body: Body, model: NativeModel) -> AsyncIterator[int]:
+    """Write one file into the model; yields how many bytes each step has added."""
+    while True:
+        address, room = model.window()
+        if room == 0:  # the core wants no more
+            return
+        n_bytes = await body.read_into(address, min(room, READ_BYTES))
+        if n_bytes == 0:
+            return
+        model.commit(n_bytes)
+        yield n_bytes
+
+
+def default_context(model: NativeModel) -> int:
+    """What the model was trained with, but not more than ``DEFAULT_CONTEXT``."""
+    return min(int(model.info()["n_ctx_train"]), DEFAULT_CONTEXT)
+
+
 class Engine:
     """A ready model with one KV cache. It knows the ids in there, so that a prompt runs only what is new."""
 
-    def __init__(self, model: NativeModel, session: NativeSession) -> None:
-        self.model, self.session = model, session
+    def __init__(self, model: NativeModel, session: NativeSession, *, n_files: int = 1) -> None:
+        self.model, self.session, self.n_files = model, session, n_files
         self.n_vocab, self.capacity = session.n_vocab, session.capacity
         self.ids: list[int] = []  # what the KV cache holds
         self._user: object = None  # the one piece of work that owns the session
@@ -62,6 +90,25 @@ class Engine:
         """Free all memory; streams still open end with NotReady."""
         self.session.close()
         self.model.close()
+
+    def resize(self, n_ctx: int) -> None:
+        """Give the session *n_ctx* positions. What the KV cache held is run again when it is next needed.
+
+        The memory of the old cache is given back first, so that both need not fit at once.
+
+        Raises:
+            BadArgument, OutOfMemory: There are as many positions as before.
+        """
+        before = self.capacity
+        self.session.close()
+        self._user, self.ids = None, []
+        try:
+            self.session = NativeSession(self.model, n_ctx)
+        except BitNetError:
+            self.session = NativeSession(self.model, before)
+            raise
+        finally:
+            self.capacity = self.session.capacity
 
     def claim(self, user: object) -> None:
         """Give the session to *user*; the stream that had it ends as cancelled when it is next asked."""

@@ -59,6 +59,21 @@ async def open_source(source: Any, host: Host) -> AsyncGenerator[Body, None]:
             yield body
 
 
+async def size_of(source: Any, host: Host) -> int | None:
+    """Size of *source* without reading it, None if a server does not say.
+
+    Raises:
+        NotFound, FetchError: Nothing is there, or it cannot be read.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return BytesBody(source).total_bytes
+    place = host.locate(source) if isinstance(source, str) else source
+    if isinstance(place, os.PathLike):
+        with _open_file(Path(place)) as file:
+            return FileBody(file).total_bytes
+    return await host.size_of(place)
+
+
 async def read_small(source: Any, host: Host) -> bytes:
     """All bytes of a small text such as the catalogue.
 

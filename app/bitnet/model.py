@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from bitnet import catalogue, engine
 from bitnet.chat import Turn
-from bitnet.errors import BadArgument, NotReady
-from bitnet.fetch import open_source
+from bitnet.errors import BadArgument, BitNetError, NotReady
 from bitnet.generation import Generation
 from bitnet.host import Host, this_host
+from bitnet.parts import Parts
 from bitnet.prompt import check_messages, encode_chat
 from bitnet.records import Message, ModelInfo, Progress, Sampling
 from bitnet.template import ChatTemplate
@@ -24,6 +26,7 @@ async def load(
     ranks: int | None = None,
     kernel: str | None = None,
     profile: str | None = None,
+    chat_template: str | None = None,
     on_progress: Callable[[Progress], object] | None = None,
     host: Host | None = None,
 ) -> Model:
@@ -31,10 +34,12 @@ async def load(
 
     Args:
         source: URL, local path, bytes-like, browser File, or a name of the catalogue such as "tiny-tales".
-        context_length: Positions of the KV cache, None for as many as the model was trained with.
+            Of a split model the first part, whose name tells the others', or a list of all parts.
+        context_length: Positions of the KV cache, None for the model's own number, but at most 4096.
         ranks: Workers that share the matrices; only 1 (or None) so far.
         kernel: Name of a kernel set, None for the best of this machine; all give the same bits.
         profile: Trade of memory for speed; only None so far.
+        chat_template: A name of ``bitnet.formats`` such as "chatml", or a Jinja2 template.
         on_progress: Called for every chunk that has arrived.
         host: The platform, None for the one this runs on.
     Raises:
@@ -49,24 +54,38 @@ async def load(
     host = host or this_host()
     if catalogue.is_name(source):
         source = (await catalogue.find(source, host)).location
-    async with open_source(source, host) as body:
-        return Model(
-            await engine.load(
-                host.core_name(), body, kernel=kernel, context_length=context_length, on_progress=on_progress
-            )
+    parts = Parts(source, host)
+    async with aclosing(parts.bodies()) as bodies:
+        loaded = await engine.load(
+            host.core_name(),
+            bodies,
+            kernel=kernel,
+            context_length=context_length,
+            total_bytes=await parts.total_bytes(),
+            on_progress=on_progress,
         )
+    try:
+        parts.check_count(loaded.n_files)
+        return Model(loaded, chat_template=chat_template)
+    except BitNetError:
+        loaded.close()
+        raise
 
 
 class Model:
-    """A loaded model with one KV cache, made by ``load``; ``close`` or ``async with`` frees its memory."""
+    """A loaded model with one KV cache, made by ``load``; ``close`` or ``async with`` frees its memory.
 
-    def __init__(self, loaded: engine.Engine) -> None:
+    Attributes:
+        info: What it is; a new one after ``resize`` and ``use_chat_template``.
+        template: The chat template in use.
+    """
+
+    def __init__(self, loaded: engine.Engine, *, chat_template: str | None = None) -> None:
         self._engine: engine.Engine | None = loaded
         raw = loaded.model.info()
         tokenizer = raw["tokenizer"]
         self._adds_space = tokenizer["model"] == "llama" and _adds_space_prefix(raw["metadata"])
-        names = {key: self.control_name(tokenizer.get(key)) for key in ("bos", "eos")}
-        self.template = ChatTemplate(raw["chat_template"], bos_token=names["bos"], eos_token=names["eos"])
+        self.template = self._chat_template(raw, chat_template)
         self.info = ModelInfo(
             name=raw["name"] or "",
             architecture=raw["architecture"],
@@ -99,6 +118,43 @@ class Model:
     def position(self) -> int:
         """Tokens in the KV cache, of ``info.context_length``."""
         return len(self.engine.ids)
+
+    @property
+    def kv_bytes_per_position(self) -> int:
+        """What each position of the context costs."""
+        return int(self.info.raw["kv_bytes_per_position"])
+
+    def resize(self, context_length: int | None) -> None:
+        """Give the context *context_length* positions, None for the default; the file is not read again.
+
+        A conversation goes on: what the KV cache held is run again with the next prompt. Open streams end
+        as cancelled.
+
+        Raises:
+            BadArgument, OutOfMemory: The context is as long as before.
+        """
+        if context_length is not None and context_length < 1:
+            raise BadArgument(f"context_length={context_length} is too small: give at least 1.")
+        wanted = context_length or engine.default_context(self.engine.model)
+        if wanted != self.engine.capacity:
+            self.engine.resize(wanted)
+        length = self.engine.capacity
+        self.info = replace(
+            self.info, context_length=length, kv_cache_bytes=length * self.kv_bytes_per_position
+        )
+
+    def use_chat_template(self, chosen: str | None) -> None:
+        """Render conversations with *chosen* from now on: as ``chat_template`` of ``load``.
+
+        Raises:
+            BadArgument: It is neither a name nor a template; the one before stays.
+        """
+        self.template = self._chat_template(self.info.raw, chosen)
+        self.info = replace(self.info, warnings=(*self.info.raw["warnings"], *self.template.warnings))
+
+    def _chat_template(self, raw: Mapping[str, Any], chosen: str | None) -> ChatTemplate:
+        bos, eos = (self.control_name(raw["tokenizer"].get(key)) for key in ("bos", "eos"))
+        return ChatTemplate(raw["chat_template"], chosen=chosen, bos_token=bos, eos_token=eos)
 
     def close(self) -> None:
         """Free all memory; a stream that is still open fails with NotReady. Closing twice is allowed."""

@@ -1,126 +1,124 @@
-"""The prompt format of a model: its own chat template, rendered by Jinja2 in a sandbox.
+"""The prompt format of a model: its own chat template or a chosen one, rendered in the sandbox.
 
-A template comes with a model file from anywhere, so it is hostile: it runs in Jinja2's immutable sandbox, its
-size and its output are bounded, and it sees nothing but the messages and the names that templates use.
+A template comes with a model file from anywhere, so it is hostile. It is tried on a short conversation before
+it is used; one that cannot be used is replaced, with a warning that says why.
 """
 
 from __future__ import annotations
 
-import datetime
-import json
 from collections.abc import Sequence
-from typing import Any, NoReturn
 
 import jinja2
-import jinja2.ext
-import jinja2.sandbox
 
-from bitnet.errors import TemplateError
+from bitnet.errors import BadArgument, TemplateError
+from bitnet.formats import FORMATS, Format
 from bitnet.records import Message
+from bitnet.sandbox import MOST_CHARACTERS, Sandbox, TooMuch
 
 MAX_TEMPLATE_CHARACTERS = 64 * 1024  # the longest published templates have some 20,000
-MAX_PROMPT_CHARACTERS = 4 * 1024 * 1024
-
-# What microsoft/BitNet-b1.58-2B-4T was trained with (its tokenizer_config.json); the GGUF holds a converter's
-# placeholder instead, under which the model rambles and does not stop.
-BITNET_2B_TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ message['role'] | capitalize + ': ' + message['content'] | trim + '<|eot_id|>' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}"
+TRIALS = (
+    [Message("user", "Hello!")],
+    [Message("user", "Hello!"), Message("assistant", "Hi!"), Message("user", "How are you?")],
 )
-PLAIN_TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ message['role'] | capitalize + ': ' + message['content'] | trim + '\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
-)
-PLAIN_STOP = ("\nUser:", "\nSystem:", "\nAssistant:")
 
 
 class ChatTemplate:
     """Renders messages as one prompt.
 
     Args:
-        source: The template of the model file, None if it has none.
+        own: The template of the model file, None if it has none.
+        chosen: What is to be used instead: a name of ``bitnet.formats``, or a template; None for *own*.
         bos_token, eos_token: Their texts, for the template.
     Attributes:
         stop: Strings that end an answer, where no token does.
         warnings: Sentences about what had to be replaced.
+    Raises:
+        BadArgument: *chosen* is neither a known name nor a template.
     """
 
-    def __init__(self, source: str | None, *, bos_token: str = "", eos_token: str = "") -> None:
+    def __init__(
+        self, own: str | None, *, chosen: str | None = None, bos_token: str = "", eos_token: str = ""
+    ) -> None:
         self.stop: tuple[str, ...] = ()
         self.warnings: tuple[str, ...] = ()
+        self._sandbox = Sandbox()
         self._tokens = {"bos_token": bos_token, "eos_token": eos_token}
-        if source is None:
-            self._use_plain("The model has no chat template")
-        elif len(source) > MAX_TEMPLATE_CHARACTERS:
-            self._use_plain(f"The model's chat template has {len(source):,} characters, too many to trust")
-        elif "BITNET" in source:
-            self._template = _compile(BITNET_2B_TEMPLATE)
-            self.warnings = (
+        if chosen is not None:
+            self._whose = "The chosen chat template"
+            if not (problem := self._try(_format(chosen))):
+                return
+            self.warnings = (f"{self._whose} cannot be used ({problem}): the model's own format is used.",)
+        self._whose = "The model's chat template"
+        self._use_own(own)
+
+    def _use_own(self, own: str | None) -> None:
+        if own is None:
+            reason = "The model has no chat template"
+        elif "BITNET" in own:
+            self._try(FORMATS["bitnet-2b"])
+            self.warnings += (
                 "The file's chat template is a converter's placeholder: BitNet 2B-4T's own is used.",
             )
+            return
+        elif problem := self._try(Format("", own)):
+            reason = f"{self._whose} cannot be used ({problem})"
         else:
-            try:
-                self._template = _compile(source)
-            except jinja2.TemplateError as error:
-                self._use_plain(f"The model's chat template cannot be read ({_one_line(error)})")
+            return
+        self._try(FORMATS["plain"])
+        self.warnings += (f"{reason}: a plain User/Assistant format is used, so answers may be poor.",)
 
-    def _use_plain(self, reason: str) -> None:
-        self._template, self.stop = _compile(PLAIN_TEMPLATE), PLAIN_STOP
-        self.warnings = (f"{reason}: a plain User/Assistant format is used, so answers may be poor.",)
+    def _try(self, chat_format: Format) -> str:
+        """Use *chat_format*, or say in some words why it cannot be used."""
+        if len(chat_format.source) > MAX_TEMPLATE_CHARACTERS:
+            return f"it has {len(chat_format.source):,} characters, more than {MAX_TEMPLATE_CHARACTERS:,}"
+        try:
+            self._template = self._sandbox.template(chat_format.source)
+            for messages in TRIALS:
+                self._render(messages, add_generation_prompt=True)
+        except Exception as error:  # a template can fail in any way that Python can
+            return _one_line(error)
+        self.stop = chat_format.stop
+        return ""
 
     def render(self, messages: Sequence[Message], *, add_generation_prompt: bool = True) -> str:
         """The prompt that ends where the answer begins.
 
         Raises:
-            TemplateError: The template refused the messages, failed, or wrote too much.
+            TemplateError: The template refused the messages, failed, or wrote or worked too much.
         """
-        entries = [{"role": message.role, "content": message.content} for message in messages]
-        parts, size = [], 0
         try:
-            for part in self._template.generate(
-                messages=entries, add_generation_prompt=add_generation_prompt, **self._tokens
-            ):
-                parts.append(part)
-                size += len(part)
-                if size > MAX_PROMPT_CHARACTERS:
-                    raise TemplateError(
-                        f"The model's chat template wrote more than {MAX_PROMPT_CHARACTERS:,} characters: "
-                        "shorten the conversation, or use another model file."
-                    )
-        except TemplateError:
-            raise
-        except Exception as error:  # a template can fail in any way that Python can
+            return self._render(messages, add_generation_prompt=add_generation_prompt)
+        except Exception as error:
             raise TemplateError(
-                f"The model's chat template refuses this conversation ({_one_line(error)}): start a new chat."
+                f"{self._whose} refuses this conversation ({_one_line(error)}): start a new chat, or choose "
+                "another chat template."
             ) from error
+
+    def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+        entries = [{"role": message.role, "content": message.content} for message in messages]
+        self._sandbox.refill()
+        parts, size = [], 0
+        for part in self._template.generate(
+            messages=entries, add_generation_prompt=add_generation_prompt, **self._tokens
+        ):
+            parts.append(part)
+            size += len(part)
+            self._sandbox.spend(len(part))
+            if size > MOST_CHARACTERS:
+                raise TooMuch(f"the prompt has more than {MOST_CHARACTERS:,} characters")
         return "".join(parts)
 
 
-def _compile(source: str) -> jinja2.Template:
-    # The settings, names and filter that templates of the Hugging Face hub are written for.
-    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
-    )
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _raise_exception
-    environment.globals["strftime_now"] = _strftime_now
-    return environment.from_string(source)
-
-
-def _raise_exception(message: str) -> NoReturn:
-    raise jinja2.TemplateError(message)
-
-
-def _strftime_now(pattern: str) -> str:
-    return datetime.datetime.now().strftime(pattern)
-
-
-def _to_json(value: Any, indent: int | None = None) -> str:
-    """Like Jinja2's own, but without escaping for HTML: a prompt is not a page."""
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _format(chosen: str) -> Format:
+    if chosen in FORMATS:
+        return FORMATS[chosen]
+    if "{" not in chosen:
+        raise BadArgument(
+            f"There is no chat template {chosen!r}: give a Jinja2 template, or one of {', '.join(FORMATS)}."
+        )
+    return Format("", chosen)
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    message = error.message if isinstance(error, jinja2.TemplateError) else str(error)
+    return " ".join((message or "").split())[:200].rstrip(".") or type(error).__name__

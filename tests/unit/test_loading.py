@@ -5,6 +5,7 @@ import functools
 import http.server
 import struct
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,14 @@ class ChunkedBody:
         return await self._body.read_into(address, min(capacity, self._sizes[self._reads % len(self._sizes)]))
 
 
+async def only(body: Any) -> AsyncIterator[Any]:
+    """The one file of a model."""
+    yield body
+
+
 async def facts(body: Any) -> tuple[Any, bytes]:
     """What a model loaded from *body* is, and its logits."""
-    async with bitnet.Model(await engine.load(this_host().core_name(), body)) as model:
+    async with bitnet.Model(await engine.load(this_host().core_name(), only(body))) as model:
         return model.info, (await model.logits(PROMPT)).tobytes()
 
 

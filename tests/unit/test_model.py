@@ -255,3 +255,58 @@ def test_tokenize_then_detokenize_is_the_identity(story_model: bitnet.Model, tex
 
 def test_a_lone_surrogate_becomes_a_replacement_character(story_model: bitnet.Model) -> None:
     assert "\ufffd" in story_model.detokenize(story_model.tokenize("a\ud800b"))
+
+
+def test_a_model_of_a_long_context_does_not_ask_for_gigabytes_unless_told(seeded: Path) -> None:
+    key = b"bitnet-b1.58.context_length"
+    data = bytearray(seeded.read_bytes())
+    at = data.index(key) + len(key) + 4
+    data[at : at + 4] = (131_072).to_bytes(4, "little")
+    model = asyncio.run(bitnet.load(data))
+    assert (model.info.n_ctx_train, model.info.context_length) == (131_072, 4096)
+    assert model.info.kv_cache_bytes == 4096 * model.kv_bytes_per_position
+    model.close()
+    model = asyncio.run(bitnet.load(data, context_length=5000))
+    assert model.info.context_length == 5000
+    model.close()
+
+
+def test_the_context_can_be_resized_and_the_conversation_goes_on(seeded: Path) -> None:
+    model = asyncio.run(bitnet.load(seeded, context_length=64))
+    prompt = [1, 5, 700, 2, 2, 9]
+
+    async def greedy() -> list[int]:
+        return [token.id async for token in model.generate(prompt, max_tokens=8, temperature=0)]
+
+    expected = asyncio.run(greedy())
+    before = model.info.kv_cache_bytes
+    model.resize(32)
+    assert model.info.context_length == 32
+    assert model.info.kv_cache_bytes == before / 2
+    assert model.position == 0
+    assert asyncio.run(greedy()) == expected
+    for impossible in (0, 1_000_000):
+        with pytest.raises(BadArgument, match=rf"{impossible}|{impossible:,}"):
+            model.resize(impossible)
+    assert model.info.context_length == 32
+    assert asyncio.run(greedy()) == expected
+    model.resize(None)
+    assert model.info.context_length == model.info.n_ctx_train
+    model.close()
+
+
+def test_the_chat_template_can_be_changed_while_the_model_stays(seeded: Path) -> None:
+    model = asyncio.run(bitnet.load(seeded, chat_template="plain"))
+    before = model.info.warnings
+    messages = [bitnet.Message("user", "Hello")]
+    assert model.template.render(messages) == "User: Hello\nAssistant:"
+    model.use_chat_template("{{ 1 // 0 }}")
+    assert "The chosen chat template cannot be used" in model.info.warnings[-1]
+    with pytest.raises(BadArgument, match="vicuna"):
+        model.use_chat_template("vicuna")
+    model.use_chat_template("chatml")
+    assert model.info.warnings == before
+    assert model.template.render(messages).startswith("<|im_start|>")
+    model.close()
+    with pytest.raises(BadArgument, match="vicuna"):
+        asyncio.run(bitnet.load(seeded, chat_template="vicuna"))

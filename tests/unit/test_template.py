@@ -1,7 +1,10 @@
 """The prompt format: Jinja2 as chat templates expect it, in a sandbox."""
 
+import re
+import time
+
 import pytest
-from bitnet.errors import TemplateError
+from bitnet.errors import BadArgument, TemplateError
 from bitnet.records import Message
 from bitnet.template import ChatTemplate
 
@@ -50,23 +53,113 @@ def test_without_a_usable_template_a_plain_format_is_used_with_a_warning(source:
     assert len(template.warnings) == 1
 
 
+# ruff: noqa: E501 - a template reads best in one line
+
+#: Templates that must not be used, and what the warning says of each.
+HOSTILE = {
+    "{{ raise_exception('roles must alternate') }}": "roles must alternate",
+    "{{ messages[7].content }}": "no element 7",
+    "{{ 1 // 0 }}": "zero",
+    "{{ messages.append('x') }}": "unsafe",  # immutable
+    # Ways out of a template that is not sandboxed.
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}": "unsafe",
+    "{{ cycler.__init__.__globals__ }}": "unsafe",
+    "{% include 'x' %}": "no loader",
+    # Much text.
+    "{% for i in range(100000) %}{{ 'x' * 48 }}{% endfor %}": "more than",
+    "{{ 'x' * 10 ** 9 }}": "more than",
+    "{{ [0] * 10 ** 9 }}": "more than",
+    "{{ 'x'.center(1000000000) }}": "unsafe",
+    "{{ '{:1000000000}'.format(1) }}": "unsafe",
+    "{{ '%1000000000d' % 1 }}": "formats text",
+    "{{ ('x' * 9999) | replace('x', 'y' * 9999) }}": "more than",
+    "{{ ('x' * 9999).replace('x', 'y' * 9999) }}": "more than",
+    "{{ ('x' * 9999).join(range(9999)) }}": "more than",
+    "{{ range(9999) | join('x' * 9999) }}": "more than",
+    "{{ strftime_now('%999999999Y') }}": "date",
+    "{% set n = namespace(s='x') %}{% for i in range(60) %}{% set n.s = n.s ~ n.s %}{% endfor %}": "more than",
+    "{% set n = namespace(s='x') %}{% for i in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}": "more than",
+    "{% set n = namespace(s='x') %}{% for i in range(60) %}{% set t %}{{ n.s }}{{ n.s }}{% endset %}"
+    "{% set n.s = t %}{% endfor %}": "more than",
+    "{% set n = namespace(s=[1]) %}{% for i in range(60) %}{% set n.s = [n.s, n.s] %}{% endfor %}": "without end",
+    "{{ (2 ** 4000) ** 4000 }}": "number",
+    "{{ range(100000) | map('replace', '1', 'x' * 100000) | list }}": "without end",
+    # Much work without a word of output.
+    "{% for i in range(10 ** 9) %}x{% endfor %}": "Range too big",
+    "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}": "without end",
+    "{% for a in range(99999) %}{% set b = range(99999) | list %}{% endfor %}": "without end",
+    "{% for a in range(99999) %}{% set b = ('x' * 1000000)[1:] %}{% endfor %}": "without end",
+    "{% for a in range(99999) %}{% if 'y' in 'x' * 1000000 %}{% endif %}{% endfor %}": "without end",
+    "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}": "without end",
+    "{% for i in [1] recursive %}{% if loop.depth < 60 %}{{ loop([1, 1]) }}{% endif %}{% endfor %}": "without end",
+    "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}": "recursion",
+    # A compiler that calls itself for every level.
+    "{{ " + "(" * 9999 + ")" * 9999 + " }}": "brackets",
+    "{{ " + "- " * 9999 + "1 }}": "recursion",
+    "{% if 1 %}" * 3000 + "{% endif %}" * 3000: "recursion",
+}
+
+
+@pytest.mark.parametrize("source", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_template_that_fails_or_attacks_is_replaced_with_a_warning(source: str) -> None:
+    clock = time.monotonic()
+    template = ChatTemplate(source)
+    assert time.monotonic() - clock < 30  # 2 s of work natively; Pyodide on a busy machine takes longer
+    assert template.render(HELLO) == "User: Hello\nAssistant:"
+    (warning,) = template.warnings
+    assert HOSTILE[source] in warning
+    assert re.match(r"The model's chat template cannot be used \([^\n]+\): a plain [^\n]+\.$", warning)
+
+
+def test_a_template_that_fails_later_gives_one_sentence() -> None:
+    source = (
+        "{% if messages[0].content == 'no' %}{{ raise_exception('never') }}{% endif %}"
+        "{{ messages[0].content }}"
+    )
+    template = ChatTemplate(source)
+    assert template.render([Message("user", "yes")]) == "yes"
+    with pytest.raises(TemplateError, match=r"^The model's chat template refuses [^\n]+never[^\n]+\.$"):
+        template.render([Message("user", "no")])
+    assert template.render([Message("user", "yes")]) == "yes"
+
+
+def test_a_long_conversation_costs_a_small_part_of_what_is_allowed() -> None:
+    # Like those of the hub: it looks through all messages for each, compares, slices, strips and splits.
+    source = (
+        "{% set n = namespace(last=0) %}{% for m in messages[::-1] %}{% if m.role == 'user' %}"
+        "{% set n.last = loop.index0 %}{% endif %}{% endfor %}"
+        "{% for m in messages %}{% if '</think>' in m.content %}"
+        "{% set c = m.content.split('</think>')[-1].lstrip('\\n') %}{% else %}"
+        "{% set c = m['content'] | trim %}{% endif %}{{ '<|im_start|>' + m.role + '\\n' + c + '<|im_end|>' }}{% endfor %}"
+    )
+    messages = [Message("user", "What is it? " * 50), Message("assistant", "It is that. " * 100)] * 200
+    assert len(ChatTemplate(source).render(messages)) > 360_000
+
+
 @pytest.mark.parametrize(
-    "source",
+    ("chosen", "prompt"),
     [
-        "{{ raise_exception('roles must alternate') }}",
-        "{{ messages[7].content }}",
-        "{{ ''.__class__.__mro__[1].__subclasses__() }}",  # the way out of a template that is not sandboxed
-        "{{ messages.append('x') }}",  # immutable
-        "{{ 1 // 0 }}",
-        "{% for i in range(100000) %}{{ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' }}{% endfor %}",
-        "{% for i in range(10 ** 9) %}x{% endfor %}",
+        ("chatml", "<|im_start|>user\n Hello <|im_end|>\n<|im_start|>assistant\n"),
+        (
+            "llama3",
+            "<|start_header_id|>user<|end_header_id|>\n\nHello<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n",
+        ),
+        ("bitnet-2b", "User: Hello<|eot_id|>Assistant: "),
+        ("plain", "User: Hello\nAssistant:"),
+        ("Q: {{ messages[-1].content | trim }} A:", "Q: Hello A:"),
     ],
 )
-def test_a_template_that_refuses_fails_or_attacks_gives_one_sentence(source: str) -> None:
-    with pytest.raises(TemplateError, match=r"^The model's chat template [^\n]+\.$"):
-        ChatTemplate(source).render(HELLO)
+def test_a_format_can_be_chosen_by_name_or_written(chosen: str, prompt: str) -> None:
+    template = ChatTemplate("own", chosen=chosen)
+    assert template.render(HELLO) == prompt
+    assert template.warnings == ()
 
 
-def test_the_reason_of_a_refusing_template_is_passed_on() -> None:
-    with pytest.raises(TemplateError, match="roles must alternate"):
-        ChatTemplate("{{ raise_exception('roles must alternate') }}").render(HELLO)
+def test_a_chosen_template_that_cannot_be_used_leaves_the_model_its_own() -> None:
+    template = ChatTemplate("own: {{ messages[0].content }}", chosen="{% for %}")
+    assert template.render(HELLO) == "own:  Hello "
+    assert template.warnings[0].startswith("The chosen chat template cannot be used (")
+    assert template.warnings[0].endswith("the model's own format is used.")
+    with pytest.raises(BadArgument, match=r"'vicuna'.*chatml, llama3, bitnet-2b, plain"):
+        ChatTemplate(None, chosen="vicuna")

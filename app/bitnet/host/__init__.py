@@ -41,6 +41,13 @@ class Host(Protocol):
             FetchError: NotFound, Refused, Unreachable; ``read_into`` raises ConnectionBroken.
         """
 
+    async def size_of(self, source: Any) -> int | None:
+        """Size of what ``open`` would give, without a transfer; None if nobody says.
+
+        Raises:
+            NotFound: Nothing is there.
+        """
+
 
 def this_host() -> Host:
     """The host that this interpreter runs on."""

@@ -62,6 +62,17 @@ class BrowserHost:
     def open(self, source: Any) -> AbstractAsyncContextManager[Body]:
         return _open_url(source) if isinstance(source, str) else _open_file(source)
 
+    async def size_of(self, source: Any) -> int | None:
+        if not isinstance(source, str):
+            return int(source.size)
+        try:
+            response = await js.fetch(source, _object(method="HEAD"))
+        except JsException as error:
+            raise Unreachable(source, _reason(error)) from None
+        if response.status in (404, 410):
+            raise NotFound(source)
+        return _length(response) if response.ok else None  # some servers answer GET only
+
     @staticmethod
     def _absolute(url: str) -> str | None:
         try:
@@ -82,13 +93,17 @@ async def _open_url(url: str) -> AsyncGenerator[Body]:
             raise NotFound(url)
         if not response.ok:
             raise Refused(url, response.status)
-        # A compressed transfer states its compressed length, which says nothing about the file.
-        length = (
-            "" if response.headers.get("content-encoding") else response.headers.get("content-length") or ""
-        )
-        yield _StreamBody(response.body, url, int(length) if length else None)
+        yield _StreamBody(response.body, url, _length(response))
     finally:
         abort.abort()
+
+
+def _length(response: Any) -> int | None:
+    """The size of a body; a compressed transfer states another one, which says nothing about the file."""
+    if response.headers.get("content-encoding"):
+        return None
+    length = response.headers.get("content-length")
+    return int(length) if length else None
 
 
 @asynccontextmanager

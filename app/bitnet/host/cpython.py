@@ -34,12 +34,9 @@ class CPythonHost:
 
     @asynccontextmanager
     async def open(self, source: Any) -> AsyncGenerator[HttpBody, None]:
-        if not isinstance(source, str):
-            raise BadArgument(
-                f"A model cannot be read from {type(source).__name__}: give a URL, a path or bytes."
-            )
+        url = _checked(source)
         try:
-            response = await asyncio.to_thread(urllib.request.urlopen, source, timeout=TIMEOUT_S)
+            response = await asyncio.to_thread(urllib.request.urlopen, url, timeout=TIMEOUT_S)
         except urllib.error.HTTPError as error:
             error.close()
             raise (NotFound(source) if error.code in (404, 410) else Refused(source, error.code)) from None
@@ -47,6 +44,28 @@ class CPythonHost:
             raise Unreachable(source, str(getattr(error, "reason", error))) from error
         with response:
             yield HttpBody(source, response)
+
+    async def size_of(self, source: Any) -> int | None:
+        url = _checked(source)
+        try:
+            request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - locate() lets http(s) through only
+            response = await asyncio.to_thread(urllib.request.urlopen, request, timeout=TIMEOUT_S)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code in (404, 410):
+                raise NotFound(source) from None
+            return None  # some servers answer GET only
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise Unreachable(source, str(getattr(error, "reason", error))) from error
+        with response:
+            length = response.headers.get("Content-Length")
+            return int(length) if length else None
+
+
+def _checked(source: Any) -> str:
+    if isinstance(source, str):
+        return source
+    raise BadArgument(f"A model cannot be read from {type(source).__name__}: give a URL, a path or bytes.")
 
 
 class HttpBody:

@@ -37,6 +37,8 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bn_model_window": (c_size_t, (c_void_p, POINTER(c_void_p))),
     "bn_model_commit": (c_int32, (c_void_p, c_size_t)),
     "bn_model_finish": (c_int32, (c_void_p,)),
+    "bn_model_next_part": (c_int32, (c_void_p, c_uint64)),
+    "bn_model_parts_left": (c_uint32, (c_void_p,)),
     "bn_model_stage": (c_int32, (c_void_p,)),
     "bn_model_position": (c_uint64, (c_void_p,)),
     "bn_model_info": (c_char_p, (c_void_p,)),

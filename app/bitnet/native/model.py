@@ -90,6 +90,20 @@ class NativeModel:
         if status := self.calls.bn_model_commit(self.handle, n_bytes):
             raise self.exception(status)
 
+    @property
+    def parts_left(self) -> int:
+        """How many files of a split model are still to come after this one; 0 before its header is known."""
+        return int(self.calls.bn_model_parts_left(self.handle))
+
+    def next_part(self, file_bytes: int) -> None:
+        """Say that a file is complete, and that the next one follows: of *file_bytes*, 0 if unknown.
+
+        Raises:
+            BadFile: The file before was truncated.
+        """
+        if status := self.calls.bn_model_next_part(self.handle, file_bytes):
+            raise self.exception(status)
+
     def finish(self) -> None:
         """No more bytes will come: the model is ready now, or BadFile says that it was truncated."""
         if status := self.calls.bn_model_finish(self.handle):

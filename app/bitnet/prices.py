@@ -1,0 +1,64 @@
+"""Rewrites a template: what makes, compares or walks over values pays for it in the sandbox."""
+
+from __future__ import annotations
+
+from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
+
+#: Tests that look at a value without reading it.
+QUICK_TESTS = {
+    *("boolean", "callable", "defined", "even", "false", "float", "integer", "iterable", "mapping"),
+    *("none", "number", "odd", "sequence", "string", "true", "undefined"),
+}
+
+# ruff: noqa: N802, N815 - NodeTransformer finds its methods by the names of nodes
+
+
+class Prices(NodeTransformer):
+    """Lets everything that makes, compares or walks over values pay for them."""
+
+    def visit_List(self, node: nodes.List) -> nodes.Node:
+        return _through("counted", self.generic_visit(node))
+
+    visit_Dict = visit_List
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
+        made = self.generic_visit(node)
+        return _through("counted", made) if node.ctx == "load" else made
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+        part = self.generic_visit(node)
+        return _through("counted", part) if isinstance(node.arg, nodes.Slice) else part
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        self.generic_visit(node)
+        return _through("concatenated", nodes.List(node.nodes, lineno=node.lineno))
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        self.generic_visit(node)
+        node.expr = _through("counted", node.expr)
+        for operand in node.ops:
+            operand.expr = _through("counted", operand.expr)
+        return node
+
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
+        self.generic_visit(node)
+        if node.node is None:  # of a filter block, whose text has been paid for
+            return node
+        node.node = _through("counted", node.node)
+        return _through("counted", node)
+
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:
+        self.generic_visit(node)
+        if node.name not in QUICK_TESTS:
+            node.node = _through("counted", node.node)
+        return node
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        self.generic_visit(node)
+        node.iter = _through("steps", node.iter)
+        return node
+
+
+def _through(name: str, node: nodes.Node) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
