@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bitnet
 import pytest
+from splitting import split
 from worlds import needs_processes
 
 pytestmark = needs_processes
@@ -118,6 +119,58 @@ def test_inspect_says_what_a_model_is() -> None:
     assert len(json.loads(output("inspect", "tiny-tales", "--json", "--tensors"))["tensors"]) == 134
 
 
+def test_inspect_says_what_the_context_costs() -> None:
+    lines = output("inspect", "tiny-tales", "--context", 256).splitlines()
+    assert "context       256 of 1,024 positions" in lines
+    assert "KV cache      3,145,728 bytes; each 1,024 positions take 12,582,912" in lines
+    answer = json.loads(output("inspect", "tiny-tales", "--json"))
+    assert (answer["context_length"], answer["kv_bytes_per_1024_positions"]) == (1024, 12_582_912)
+
+
+def test_the_oddities_of_a_model_file_are_warnings(tmp_path: Path) -> None:
+    data = SEEDED.read_bytes()
+    assert data.count(b"tokenizer.ggml.pre") == 1
+    path = tmp_path / "odd.gguf"
+    path.write_bytes(data.replace(b"tokenizer.ggml.pre", b"tokenizer.ggml.prx"))
+    warnings = run("inspect", path).stderr.splitlines()
+    assert any("tokenizer.ggml.pre is missing" in line for line in warnings)
+    assert any('token 2036, "<|eot_id|>", is taken as one because of its text' in line for line in warnings)
+    assert all(line.startswith("warning: ") for line in warnings)
+
+
+def test_a_chat_template_is_chosen_by_name_or_file(tmp_path: Path) -> None:
+    path = tmp_path / "own.jinja"
+    path.write_text("{% for m in messages %}User: {{ m.content }}<|eot_id|>{% endfor %}Assistant: ")
+    command = ["generate", "tiny-tales", "--prompt", "Hi", "--chat", "--temperature", 0, "-n", 3, "--json"]
+    usual, named, own = (
+        json.loads(output(*command, *more))["prompt_ids"]
+        for more in ([], ["--chat-template", "bitnet-2b"], ["--chat-template", path])
+    )
+    assert named == own
+    assert named != usual
+    assert output("chat", "tiny-tales", "--chat-template", path, "-n", 3, stdin="Hi\n")
+
+
+def test_a_chat_template_that_does_not_end_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "endless.jinja"
+    path.write_text("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}")
+    command = ["generate", "tiny-tales", "--prompt", "Hello!", "--chat", "--temperature", 0]
+    done = run(*command, "--chat-template", path)
+    assert done.stdout == output(*command)
+    assert done.stderr.startswith("warning: The chosen chat template cannot be used (it works without end")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_first_part_of_a_split_model_is_enough(tmp_path: Path) -> None:
+    for number, part in enumerate(split(SEEDED.read_bytes(), 2), 1):
+        (tmp_path / f"model-{number:05}-of-00002.gguf").write_bytes(part)
+    command = ["--ids", "1,2,3", "--temperature", 0, "-n", 8]
+    expected = output("generate", SEEDED, *command)
+    assert output("generate", tmp_path / "model-00001-of-00002.gguf", *command) == expected
+    (tmp_path / "model-00002-of-00002.gguf").unlink()
+    assert_one_sentence(run("generate", tmp_path / "model-00001-of-00002.gguf", *command), "00002-of-00002")
+
+
 def test_chat_answers_line_by_line_and_remembers() -> None:
     text = output("chat", "tiny-tales", "--temperature", 0, stdin="My name is Anna.\n\nWhat is my name?\n")
     assert text.splitlines()[-1].count("Anna") == 1
@@ -172,6 +225,7 @@ def test_a_bad_file_is_one_line_and_status_1(bad_files: Path, name: str, words: 
         (["logits", SEEDED, "--ids", "1", "--out", "/nowhere/logits.npy"], "/nowhere/logits.npy"),
         (["detokenize", SEEDED, "--ids", "-1"], "-1 is not a token"),
         (["inspect", "no-such-model"], "no model 'no-such-model'.*tiny-tales"),
+        (["chat", SEEDED, "--chat-template", "vicuna"], "vicuna cannot be read .*chatml"),
         (["inspect", "http://127.0.0.1:9/model.gguf"], "cannot be reached"),
     ],
 )
@@ -196,6 +250,7 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], words: str) -> N
         ["generate", "tiny-tales", "--prompt", "Hi", "--ids", "1"],
         ["generate", "tiny-tales", "--ids", "one,two"],
         ["generate", "tiny-tales", "--ids", "1,2", "--chat"],
+        ["generate", "tiny-tales", "--prompt", "Hi", "--chat-template", "chatml"],
         ["generate", "tiny-tales", "--prompt", "Hi", "--threads", "4"],
         ["logits", "tiny-tales", "--ids", "1"],
         ["tokenize", "tiny-tales"],

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from bitnet.cli import commands
 from bitnet.cli.terminal_chat import chat
 from bitnet.errors import BitNetError
+from bitnet.formats import FORMATS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--threads {options.threads} is not possible in this version: leave it out, or give 1")
     if getattr(options, "ids", None) is not None and getattr(options, "chat", False):
         parser.error("--chat needs words: give --prompt instead of --ids")
+    if options.run is commands.generate and options.chat_template and not options.chat:
+        parser.error("--chat-template needs --chat: without it the prompt is taken as it is")
     try:
         options.run(options)
         sys.stdout.flush()
@@ -50,11 +53,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
-        "model", metavar="MODEL", help="path, URL, or name of the catalogue such as tiny-tales"
+        "model",
+        metavar="MODEL",
+        help="path, URL, or name of the catalogue such as tiny-tales; of a split model the first part",
     )
     shared.add_argument("--kernel", help="name of a kernel set, such as scalar (default: the fastest)")
     shared.add_argument("--threads", type=int, default=1, help="1, so far")
-    shared.add_argument("--context-length", type=int, metavar="N", help="positions of the KV cache")
+    shared.add_argument(
+        *("--context", "--context-length"),
+        type=int,
+        dest="context_length",
+        metavar="N",
+        help="positions of the KV cache (default: the model's, at most 4096); see `bitnet inspect`",
+    )
     sampling = argparse.ArgumentParser(add_help=False)
     sampling.add_argument("-n", "--max-tokens", type=int, default=256, metavar="N", help="at most (256)")
     sampling.add_argument("--temperature", type=float, default=0.7, metavar="T", help="0 is greedy (0.7)")
@@ -63,13 +74,19 @@ def _parser() -> argparse.ArgumentParser:
     sampling.add_argument("--min-p", type=float, default=0.0, metavar="P", help="0 is off (0)")
     sampling.add_argument("--repeat-penalty", type=float, default=1.0, metavar="R", help="1 is off (1)")
     sampling.add_argument("--seed", type=int, metavar="S", help="same seed, same text (default: a new one)")
+    dialogue = argparse.ArgumentParser(add_help=False)
+    dialogue.add_argument(
+        "--chat-template",
+        metavar="FILE|NAME",
+        help=f"a file with a Jinja2 template, or one of {', '.join(FORMATS)} (default: the model's own)",
+    )
     command = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    talk = command.add_parser("chat", parents=[shared, sampling], help="talk in the terminal")
+    talk = command.add_parser("chat", parents=[shared, sampling, dialogue], help="talk in the terminal")
     talk.add_argument("--system", metavar="TEXT", help="a first message that sets the tone")
     talk.set_defaults(run=chat)
 
-    generate = command.add_parser("generate", parents=[shared, sampling], help="continue a prompt")
+    generate = command.add_parser("generate", parents=[shared, sampling, dialogue], help="continue a prompt")
     prompt = generate.add_mutually_exclusive_group(required=True)
     prompt.add_argument("--prompt", metavar="TEXT")
     prompt.add_argument("--ids", type=_ids, metavar="1,2,3")

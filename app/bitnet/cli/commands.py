@@ -8,17 +8,44 @@ import dataclasses
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import bitnet
 from bitnet.cli import npy
+from bitnet.errors import BadArgument
+from bitnet.formats import FORMATS
 from bitnet.prompt import encode_chat
 
 
 async def open_model(options: argparse.Namespace) -> bitnet.Model:
     """The model that the command names."""
-    return await bitnet.load(options.model, kernel=options.kernel, context_length=options.context_length)
+    return await bitnet.load(
+        options.model,
+        kernel=options.kernel,
+        context_length=options.context_length,
+        chat_template=chat_template(getattr(options, "chat_template", None)),
+    )
+
+
+def chat_template(given: str | None) -> str | None:
+    """The text of a template: that of the file *given*, or *given* itself if it is a name."""
+    if given is None or given in FORMATS:
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadArgument(
+            f"The chat template {given} cannot be read ({getattr(error, 'strerror', None) or error}): "
+            f"give a text file, or one of {', '.join(FORMATS)}."
+        ) from None
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Say on standard error what is odd about a model."""
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def sampling(options: argparse.Namespace) -> dict[str, Any]:
@@ -39,6 +66,7 @@ async def _generate(options: argparse.Namespace) -> None:
         if options.ids is not None:
             prompt_ids = options.ids
         elif options.chat:
+            warn(model.template.warnings)
             prompt_ids = encode_chat([bitnet.Message("user", options.prompt)], model.template, model)
         else:
             prompt_ids = model.tokenize(options.prompt)
@@ -92,13 +120,16 @@ def inspect(options: argparse.Namespace) -> None:
     """Say what a model is, what it needs, and what is odd about it."""
     model = asyncio.run(open_model(options))
     info = model.info
+    warn(info.warnings)
     model.close()
     tensors = info.raw["tensors"]
+    bytes_per_1024 = 1024 * model.kv_bytes_per_position
     if options.json:
         facts = {
             **{key: value for key, value in info.raw.items() if key != "tensors"},
             "context_length": info.context_length,
             "kv_cache_bytes": info.kv_cache_bytes,
+            "kv_bytes_per_1024_positions": bytes_per_1024,
             "n_tensors": len(tensors),
             "warnings": info.warnings,
         }
@@ -113,7 +144,7 @@ def inspect(options: argparse.Namespace) -> None:
         "shape": f"{info.n_layers} layers, {info.n_embd} wide, vocabulary of {info.n_vocab:,}",
         "context": f"{info.context_length:,} of {info.n_ctx_train:,} positions",
         "weights": f"{info.weights_bytes:,} bytes",
-        "KV cache": f"{info.kv_cache_bytes:,} bytes",
+        "KV cache": f"{info.kv_cache_bytes:,} bytes; each 1,024 positions take {bytes_per_1024:,}",
         "kernels": info.kernel,
         "tokenizer": f"{rules}, ends with {tokenizer['end_ids']}",
         "tensors": f"{len(tensors)}",
@@ -124,5 +155,3 @@ def inspect(options: argparse.Namespace) -> None:
         for tensor in tensors:
             shape = " x ".join(map(str, tensor["shape"]))
             print(f"  {tensor['name']:32}{tensor['type']:8}{shape:20}{tensor['n_bytes']:>14,} bytes")
-    for warning in info.warnings:
-        print(f"warning: {warning}", file=sys.stderr)

@@ -8,7 +8,7 @@ import sys
 from contextlib import aclosing
 
 import bitnet
-from bitnet.cli.commands import open_model, sampling
+from bitnet.cli.commands import open_model, sampling, warn
 from bitnet.errors import BitNetError
 
 
@@ -19,8 +19,7 @@ def chat(options: argparse.Namespace) -> None:
     """
     with asyncio.Runner() as runner:
         model = runner.run(open_model(options))
-        for warning in model.info.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
+        warn(model.info.warnings)
         conversation = bitnet.Conversation(model, system=options.system, **sampling(options))
         if sys.stdin.isatty():
             print("Ctrl-C stops an answer, Ctrl-D ends the chat.", file=sys.stderr)
