@@ -11,7 +11,8 @@ from processes import PeakMemory
 from visitor import Visitor
 
 MODEL = "bitnet-2b"
-#: Longer than this and a person wonders whether the click has been noticed.
+#: Longer than this and a person wonders whether the click has been noticed. On a machine so busy that a whole
+#: answer of N_TOKENS takes longer, Stop must still come before as much could have been said.
 STOP_S = 2.0
 STILL_MS = 500
 #: A second copy of the weights would be 1.19 GB; KV cache, browser and network buffers together are less.
@@ -90,8 +91,8 @@ def test_the_page_stays_usable_and_answers_as_natively(
     )
     assert answer == expected
     assert longest_gap_ms < STILL_MS
-    assert stop_decode_s < STOP_S
-    assert stop_prefill_s < STOP_S
+    assert stop_decode_s < max(STOP_S, answer_s)
+    assert stop_prefill_s < max(STOP_S, answer_s)
     assert model_path(MODEL).stat().st_size < memory.n_bytes < MOST_TAB_BYTES
 
 
