@@ -39,7 +39,7 @@ CORE_NEVER = {
     "emscripten.h", "emscripten/*", "Python.h", "pthread.h", "thread", "mutex", "future",
     "condition_variable", "fstream", "filesystem", "iostream", "unistd.h", "chrono", "ctime", "time.h",
 }  # fmt: skip
-KERNELS_MAY_INCLUDE = {"half.h", "arithmetic.h"}
+KERNELS_MAY_INCLUDE = {"half.h", "arithmetic.h", "tensor_type.h"}
 
 
 def matches(name: str, room: str) -> bool:

@@ -50,7 +50,7 @@ class Mutant:
 UNQUANTISED = """    case TensorType::i2_s: {
       for (size_t row = 0; row < matrix.n_rows; ++row) {
         float* weights = scratch.weights_row.data();
-        dequantize_row(matrix.type, matrix.data + row * matrix.n_cols / 4, matrix.n_cols, weights);
+        kernels.dequantize_row(matrix.type, matrix.data + row * matrix.n_cols / 4, matrix.n_cols, weights);
         out[row] = kernels.dot_f32(weights, x.data(), matrix.n_cols) * *matrix.scale;
       }
       if (matrix.n_rows > 0) return;
@@ -109,7 +109,11 @@ MUTANTS = [
         NATIVE,
     ),
     Mutant(
-        "no floor under the quantisation's scale", "src/ops.cpp", "(largest), 1e-5)", "(largest), 1e-9)", NATIVE
+        "no floor under the quantisation's scale",
+        "src/ops.cpp",
+        "(largest), 1e-5)",
+        "(largest), 1e-9)",
+        NATIVE,
     ),
     Mutant(
         "halves rounded away from zero",

@@ -1,12 +1,12 @@
 # What the core is made of, for every build. Paths are relative to wasm/.
 CORE_SOURCES := $(addprefix src/,api.cpp arithmetic.cpp byte_alphabet.cpp byte_pair_encoder.cpp config.cpp \
-  dequantize.cpp forward.cpp gguf.cpp json.cpp kernel_check.cpp loader.cpp merges.cpp metadata.cpp model_info.cpp \
+  forward.cpp gguf.cpp json.cpp kernel_check.cpp loader.cpp merges.cpp metadata.cpp model_info.cpp \
   ops.cpp pre_tokenizer.cpp quoted.cpp sampler.cpp sentence_piece_encoder.cpp session.cpp special_ids.cpp \
   special_tokens.cpp status.cpp tensor_type.cpp tokenizer.cpp unicode.cpp unicode_tables.cpp vocabulary.cpp \
   weights.cpp)
 
 # One set of kernels per instruction set; sets_*.cpp says which of them a build holds.
-KERNELS := $(addprefix src/kernels/,kernels.cpp scalar.cpp)
+KERNELS := $(addprefix src/kernels/,dequantize.cpp kernels.cpp scalar.cpp)
 KERNEL_SOURCES_simd128 := $(KERNELS) $(addprefix src/kernels/,wasm_simd128.cpp sets_simd128.cpp)
 KERNEL_SOURCES_relaxed := $(KERNELS) $(addprefix src/kernels/,wasm_simd128.cpp wasm_relaxed.cpp sets_relaxed.cpp)
 KERNEL_SOURCES_x86_64 := $(KERNELS) $(addprefix src/kernels/,avx2.cpp sets_x86_64.cpp)

@@ -176,9 +176,10 @@ BN_API bn_status bn_session_top(bn_session* session, size_t k, int32_t* ids, flo
 /* Called during prefill and decode with every intermediate result, in the order of computation: its name, the
  * layer (-1 outside of layers), the token's place in the call's batch, and n elements of type BN_F32, BN_I8 or
  * BN_I32. Names of a matrix product are those of its tensor with a suffix: "attn_q.input" (float32),
- * "attn_q.quantised" (int8) and "attn_q.sums" (int32: exact ternary sums) for I2_S, "attn_q.output" (float32, before
- * biases). Others: "embedding", "attn_norm", "rope.q", "rope.k", "attention", "attn_sub_norm", "ffn_norm", "gate",
- * "ffn_sub_norm", "layer" (the residual stream after a layer), "output_norm", "logits". Null switches it off. */
+ * "attn_q.quantised" (int8) and "attn_q.sums" (int32: exact ternary sums) for I2_S, "attn_q.output" (float32, with its
+ * scale and bias). Others: "embedding", "attn_norm", "rope.q", "rope.k", "attention", "attn_sub_norm", "ffn_norm",
+ * "gate", "ffn_sub_norm", "layer" (the residual stream after a layer), "output_norm", "logits". Null switches it off.
+ */
 enum { BN_F32 = 0, BN_I8 = 1, BN_I32 = 2 };
 typedef void (*bn_tap_fn)(void* user, const char* name, int32_t layer, size_t token, int32_t type, const void* data,
                           size_t n);

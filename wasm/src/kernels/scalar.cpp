@@ -1,8 +1,8 @@
 // scalar.cpp: the definitions of all kernels. Written to be read, never optimised.
 #include "scalar.h"
 
-#include "../dequantize.h"
 #include "../half.h"
+#include "dequantize.h"
 #include "kernels.h"
 
 namespace bitnet::scalar {

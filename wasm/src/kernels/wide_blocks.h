@@ -2,8 +2,8 @@
 // branches inside, which compilers turn into the vectors of the set that includes this file.
 #pragma once
 
-#include "../blocks.h"
-#include "../dequantize.h"
+#include "blocks.h"
+#include "dequantize.h"
 
 namespace bitnet::wide {
 

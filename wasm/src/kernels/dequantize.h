@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "tensor_type.h"
+#include "../tensor_type.h"
 
 namespace bitnet {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "half.h"
+#include "../half.h"
 
 namespace bitnet {
 
