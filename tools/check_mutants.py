@@ -47,13 +47,13 @@ class Mutant:
     caught_by: list[str]
 
 
-UNQUANTISED = """    case TensorType::i2_s: {
-      for (size_t row = 0; row < matrix.n_rows; ++row) {
-        float* weights = scratch.weights_row.data();
-        kernels.dequantize_row(matrix.type, matrix.data + row * matrix.n_cols / 4, matrix.n_cols, weights);
-        out[row] = kernels.dot_f32(weights, x.data(), matrix.n_cols) * *matrix.scale;
-      }
-      if (matrix.n_rows > 0) return;
+UNQUANTISED = """  if (matrix.type == TensorType::i2_s) {
+    for (size_t row = 0; row < matrix.n_rows; ++row) {
+      float* weights = scratch.weights_row.data();
+      kernels.dequantize_row(matrix.type, matrix.data + row * matrix.n_cols / 4, matrix.n_cols, weights);
+      result[row] = kernels.dot_f32(weights, x.data(), matrix.n_cols) * matrix.scale[0];
+    }
+  } else if (matrix.n_rows == 0) {
 """
 
 # In the kernel that this machine uses.
@@ -73,13 +73,17 @@ MUTANTS = [
     ),
     Mutant(
         "no attention sub-norm",
-        "src/session.cpp",
-        "if (layer.attn_sub_norm.empty())",
-        "if (true)",
+        "src/forward.cpp",
+        "layer_index, layer.attn_sub_norm, ",
+        "layer_index, {}, ",
         GOLDEN,
     ),
     Mutant(
-        "no feed-forward sub-norm", "src/session.cpp", "if (layer.ffn_sub_norm.empty())", "if (true)", GOLDEN
+        "no feed-forward sub-norm",
+        "src/forward.cpp",
+        "layer_index, layer.ffn_sub_norm, ",
+        "layer_index, {}, ",
+        GOLDEN,
     ),
     Mutant(
         "groups of codes in the wrong order",
@@ -89,7 +93,7 @@ MUTANTS = [
     Mutant("a rope base that is not the file's", "src/config.cpp", '"rope.freq_base"', '"rope.base"', GOLDEN),
     Mutant(
         "rotating neighbours instead of halves",
-        "src/session.cpp",
+        "src/forward.cpp",
         "config.architecture.rope_pairs",
         "RopePairs::neighbours",
         GOLDEN,
@@ -97,7 +101,7 @@ MUTANTS = [
     Mutant(
         "activations that are not quantised",
         "src/ops.cpp",
-        "    case TensorType::i2_s: {",
+        "  if (matrix.type == TensorType::i2_s) {\n",
         UNQUANTISED,
         NATIVE,
     ),
