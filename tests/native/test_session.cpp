@@ -171,6 +171,29 @@ TEST_CASE("mistakes of the caller are named") {
   CHECK(bn_model_new(0, nullptr, 0, 1, 1, nullptr, nullptr, nullptr, nullptr, &model) == BN_BAD_ARGUMENT);
 }
 
+TEST_CASE("a session can be had as soon as the header is known, and runs when the weights are there") {
+  const Bytes file = SmallModel::file().bytes();
+  const Loaded loaded(file);
+  bn_model* model = nullptr;
+  REQUIRE(bn_model_new(file.size(), nullptr, 0, 0, 1, nullptr, nullptr, nullptr, nullptr, &model) == BN_OK);
+  bn_session* too_early = nullptr;
+  CHECK(bn_session_new(model, 0, &too_early) == BN_NOT_READY);
+  size_t n_pushed = 0;
+  for (; bn_model_stage(model) == 0; n_pushed += 100)
+    REQUIRE(bn_model_push(model, file.data() + n_pushed, 100) == BN_OK);
+  Conversation conversation(model);
+  REQUIRE(conversation.session != nullptr);
+  CHECK(bn_session_decode(conversation.session, 1) == BN_NOT_READY);
+  REQUIRE(bn_model_push(model, file.data() + n_pushed, file.size() - n_pushed) == BN_OK);
+  CHECK(bn_session_decode(conversation.session, 1) == BN_NOT_READY);
+  REQUIRE(bn_model_finish(model) == BN_OK);
+  REQUIRE(bn_session_prefill(conversation.session, prompt.data(), prompt.size(), 1) == BN_OK);
+  CHECK(conversation.logits() == prefill_in_slices(loaded.model, 40));
+  bn_session_free(conversation.session);
+  conversation.session = nullptr;
+  bn_model_free(model);
+}
+
 TEST_CASE("token 0 is an ordinary token") {
   const Loaded loaded(SmallModel::file().bytes());
   Conversation conversation(loaded.model);

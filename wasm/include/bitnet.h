@@ -130,11 +130,11 @@ BN_API size_t bn_model_piece(const bn_model* model, int32_t id, int32_t special,
 BN_API int32_t bn_model_is_end(const bn_model* model, int32_t id) BN_NOEXCEPT; /* 1: ends a generation */
 BN_API size_t bn_model_n_vocab(const bn_model* model) BN_NOEXCEPT;
 
-/* ---- Sessions (stage 2) ---------------------------------------------------------------------------------------- */
+/* ---- Sessions (stage 1 and later; they run in stage 2) ------------------------------------------------------ */
 
 /* n_ctx: positions of the KV cache, 1 to the model's n_ctx_train (0: all of them). A failure's sentence is on
- * the model. bn_session_bytes tells the memory it takes beforehand
- * (of n_ctx_train positions if n_ctx is above that). */
+ * the model. Made in stage 1, a session that does not fit is refused before the weights are fetched. bn_session_bytes
+ * tells the memory it takes beforehand (of n_ctx_train positions if n_ctx is above that). */
 BN_API bn_status bn_session_new(bn_model* model, size_t n_ctx, bn_session** session) BN_NOEXCEPT;
 BN_API void bn_session_free(bn_session* session) BN_NOEXCEPT; /* NULL is allowed */
 BN_API uint64_t bn_session_bytes(const bn_model* model, size_t n_ctx) BN_NOEXCEPT;

@@ -172,8 +172,9 @@ size_t bn_model_n_vocab(const bn_model* model) noexcept {
 bn_status bn_session_new(bn_model* model, size_t n_ctx, bn_session** session) noexcept {
   if (model == nullptr || session == nullptr) return BN_BAD_ARGUMENT;
   *session = nullptr;
-  if (model->loader.stage() != Loader::Stage::ready)
-    return model->report(fail(BN_NOT_READY, "the model is not loaded completely yet"));
+  if (!model->header_known()) return model->report(header_not_read());
+  if (model->loader.stage() == Loader::Stage::failed)
+    return model->report(fail(BN_NOT_READY, "the model could not be loaded"));
   std::unique_ptr<Session> state;
   if (Status status = Session::create(model->model, n_ctx, state); !status.ok()) return model->report(status);
   *session = new (std::nothrow) bn_session(std::move(state));
@@ -251,8 +252,7 @@ bn_status bn_session_set_tap(bn_session* session, bn_tap_fn tap, void* user) noe
 
 bn_status bn_session_run_kernels(bn_session* session) noexcept {
   if (session == nullptr) return BN_BAD_ARGUMENT;
-  session->state->run_kernels();
-  return BN_OK;
+  return session->report(session->state->run_kernels());
 }
 
 }  // extern "C"

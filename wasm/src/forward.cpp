@@ -224,7 +224,8 @@ Status Session::gather(float* rows, size_t n_rows, size_t row_length, Rank::Part
   return {};
 }
 
-void Session::run_kernels() noexcept {
+Status Session::run_kernels() {
+  if (!model_.ready) return fail(BN_NOT_READY, "the weights have not arrived completely yet");
   has_logits_ = false;
   const auto run_once = [&](const Matrix& matrix, std::span<float> out) {
     QuantizedRow quantized = {scratch_.values.data(), 1.0f, 0};
@@ -249,6 +250,7 @@ void Session::run_kernels() noexcept {
     run_once(layer.down, projected_);
   }
   run_once(model_.weights.output, logits_);
+  return {};
 }
 
 }  // namespace bitnet

@@ -159,8 +159,8 @@ Status Loader::begin_tensors() {
   if (!block.allocate(n_bytes))
     return fail(
         BN_OUT_OF_MEMORY,
-        "the weights need %llu bytes, which this machine does not give; close other tabs or choose a smaller model",
-        static_cast<unsigned long long>(n_bytes));
+        "the weights need %llu bytes, %llu more than can be had here; close other tabs or choose a smaller model",
+        static_cast<unsigned long long>(n_bytes), static_cast<unsigned long long>(n_bytes - available_bytes(n_bytes)));
   segments_.clear();
   next_segment_ = 0;
   Planner places(block.data());
@@ -249,6 +249,7 @@ Status Loader::finish() {
   segments_ = {};
   passing_ = {};
   stage_ = Stage::ready;
+  model_.ready = true;
   model_.log(Log::info, "loaded " + (model_.config.name.empty() ? "a model" : model_.config.name) + ": " +
                             std::to_string(model_.weights_bytes) + " bytes of weights, kernels " +
                             model_.kernels->name);

@@ -1,6 +1,7 @@
 // memory.h: big blocks of memory, planned before they are allocated.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -40,6 +41,16 @@ class Block {
  private:
   std::unique_ptr<uint8_t, FreeMemory> bytes_;
 };
+
+// About how many bytes, below `wanted`, could be allocated at once: what to tell a person when `wanted` could not.
+inline uint64_t available_bytes(uint64_t wanted) noexcept {
+  uint64_t enough = 0, too_many = std::min<uint64_t>(wanted, SIZE_MAX);
+  while (too_many - enough > (16u << 20)) {
+    const uint64_t middle = enough + (too_many - enough) / 2;
+    (Block().allocate(middle) ? enough : too_many) = middle;
+  }
+  return enough;
+}
 
 // Hands out spans of one block. Run the same calls twice: without a block to learn the size, then with it.
 class Planner {

@@ -44,6 +44,7 @@ struct Model {
   Config config;
   Tokenizer tokenizer;
   Weights weights;
+  bool ready = false;  // all weights are there
   uint64_t weights_bytes = 0;
   mutable uint64_t sessions_bytes = 0;  // of all sessions that live now
   std::vector<Block> memory;            // of the weights, one block for each part

@@ -63,9 +63,9 @@ Status Session::create(const Model& model, size_t n_positions, std::unique_ptr<S
   std::unique_ptr<Session> created(new Session(model, n_positions));
   if (!created->memory_.allocate(n_bytes, room_for_small_things))
     return fail(BN_OUT_OF_MEMORY,
-                "a context of %zu positions needs %llu bytes, which this machine does not give; choose a "
-                "shorter one",
-                n_positions, static_cast<unsigned long long>(n_bytes));
+                "a context of %zu positions needs %llu bytes, %llu more than can be had here; choose a shorter one",
+                n_positions, static_cast<unsigned long long>(n_bytes),
+                static_cast<unsigned long long>(n_bytes - available_bytes(n_bytes)));
   Planner planner(created->memory_.data());
   created->plan(planner);
   created->sampler_.emplace(created->candidates_);
@@ -74,7 +74,6 @@ Status Session::create(const Model& model, size_t n_positions, std::unique_ptr<S
   std::fill(created->normed_.begin(), created->normed_.end(), 0.0f);
   std::fill(created->q_.begin(), created->q_.end(), 0.0f);
   model.sessions_bytes += n_bytes;
-  fill_rope_table(model.config, model.weights.rope_freqs, n_positions, created->rope_);
   session = std::move(created);
   return {};
 }
@@ -90,6 +89,7 @@ Status Session::rewind(size_t n_positions) {
 std::span<const float> Session::logits() const noexcept { return has_logits_ ? logits_ : std::span<float>(); }
 
 Status Session::prefill(std::span<const int32_t> tokens, bool want_logits) {
+  if (!model_.ready) return fail(BN_NOT_READY, "the weights have not arrived completely yet");
   if (tokens.empty()) return fail(BN_BAD_ARGUMENT, "there are no tokens to run");
   if (tokens.size() > capacity() - position_)
     return fail(BN_CONTEXT_FULL,
@@ -98,6 +98,10 @@ Status Session::prefill(std::span<const int32_t> tokens, bool want_logits) {
   for (const int32_t token : tokens)
     if (token < 0 || static_cast<size_t>(token) >= model_.config.n_vocab)
       return fail(BN_BAD_ARGUMENT, "token id %d is outside the vocabulary of %zu", token, model_.config.n_vocab);
+  if (!has_rope_table_) {  // its divisors come with the weights
+    fill_rope_table(model_.config, model_.weights.rope_freqs, n_positions_, rope_);
+    has_rope_table_ = true;
+  }
   has_logits_ = false;
   const size_t begin = position_;
   while (!tokens.empty()) {

@@ -51,7 +51,7 @@ class Session {
   Status top(std::span<int32_t> ids, std::span<float> log_probabilities);
 
   void set_tap(Tap tap) noexcept { tap_ = tap; }
-  void run_kernels() noexcept;  // see bn_session_run_kernels
+  Status run_kernels();  // see bn_session_run_kernels
 
  private:
   Session(const Model& model, size_t n_positions) : model_(model), n_positions_(n_positions) {}
@@ -81,6 +81,7 @@ class Session {
   uint64_t n_bytes_ = 0;  // counted in the model's sessions_bytes
   size_t position_ = 0;
   bool has_logits_ = false;
+  bool has_rope_table_ = false;
   Block memory_;
   KvCache cache_;
   RopeTable rope_;
