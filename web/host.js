@@ -125,9 +125,9 @@ const worker = new Worker(new URL("./worker.js", import.meta.url), {
 /** @param {ToWorker} toWorker */
 const post = (toWorker) => worker.postMessage(toWorker);
 
-/** @param {string} name @param {Record<string, string>} [fields] @param {File | null} [file] */
-function tell(name, fields = {}, file = null) {
-  post({ type: "event", name, fields, file });
+/** @param {string} name @param {Record<string, string>} [fields] @param {File[]} [files] */
+function tell(name, fields = {}, files = []) {
+  post({ type: "event", name, fields, files });
 }
 
 worker.addEventListener("message", ({ data }) => {
@@ -206,7 +206,7 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("change", ({ target }) => {
   if (target instanceof HTMLInputElement && target.type === "file") {
-    openFile(target.files);
+    openFiles(target.files);
     target.value = ""; // so that choosing the same file again is a change again
     finish(target);
   } else if (target instanceof HTMLElement) {
@@ -216,8 +216,8 @@ document.addEventListener("change", ({ target }) => {
 });
 
 /** @param {FileList | null | undefined} files */
-function openFile(files) {
-  if (files?.[0]) tell("open_file", {}, files[0]);
+function openFiles(files) {
+  if (files?.length) tell("open_files", {}, [...files]);
 }
 
 document.addEventListener("keydown", (event) => {
@@ -233,5 +233,5 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   event.preventDefault();
-  openFile(event.dataTransfer?.files);
+  openFiles(event.dataTransfer?.files);
 });

@@ -1,6 +1,6 @@
 // The messages between the page and its worker: one union each way. Types only, nothing runs here.
 //
-// Page to worker: structured clones, since a File may come along. Worker to page: JSON text, one message for a
+// Page to worker: structured clones, since Files may come along. Worker to page: JSON text, one message for a
 // batch of patches, which is cheaper than cloning the same lists out of Python.
 
 /**
@@ -32,7 +32,7 @@
 /**
  * `start` comes first and once. `saved` is the last snapshot that this tab was told to keep, or "".
  * @typedef {{ type: "start", query: string, saved: string }
- *   | { type: "event", name: string, fields: Record<string, string>, file: File | null }} ToWorker
+ *   | { type: "event", name: string, fields: Record<string, string>, files: File[] }} ToWorker
  */
 
 export {};

@@ -40,6 +40,7 @@ class Page:
         self._host, self._query, self._restored = host, query, bool(saved)
         self._screen = Screen(states.restored(State(remarks=query.remarks), saved), patches)
         self._model: bitnet.Model | None = None
+        self._entry: Entry | None = None  # of the catalogue, where the model comes from there
         self._catalogue: Mapping[str, Entry] = {}
         self._work: asyncio.Task[None] | None = None
         self._actions: Mapping[str, Callable[[Mapping[str, str], Any], None]] = {
@@ -50,15 +51,15 @@ class Page:
             "dismiss": lambda *_: self._screen.show(replace(self._screen.state, alert=None)),
             "open_url": lambda fields, _: self._begin(lambda: self._open(fields["url"].strip())),
             "open_named": lambda fields, _: self._begin(lambda: self._open(fields["name"])),
-            "open_file": lambda _, file: self._begin(lambda: self._load(file, file.name)),
+            "open_files": lambda _, files: self._begin(lambda: self._open_files(list(files))),
             "settings": lambda fields, _: self._change_settings(fields),
             "reset_settings": lambda *_: self._change_settings(self._screen.state.defaults.fields()),
         }
         self._begin(self._open_first)
 
-    def receive(self, name: str, fields: Mapping[str, str], file: Any) -> None:
+    def receive(self, name: str, fields: Mapping[str, str], files: Any) -> None:
         """React to an event of the page."""
-        self._actions[name](fields, file)
+        self._actions[name](fields, files)
 
     # ---- Work ----
 
@@ -118,6 +119,10 @@ class Page:
         else:
             await self._load(name, name.rsplit("/", 1)[-1] or name)
 
+    async def _open_files(self, files: list[Any]) -> None:
+        """One file of this machine, or all parts of a split model."""
+        await self._load(files if len(files) > 1 else files[0], min(file.name for file in files))
+
     async def _load(self, source: Any, title: str, entry: Entry | None = None) -> None:
         screen = self._screen
         screen.show(states.loading_began(screen.state, title))
@@ -126,9 +131,10 @@ class Page:
                 source, kernel=self._query.kernel, on_progress=self._progress, host=self._host
             )
         except BitNetError as error:
+            self._fit_model()  # the model before, since settings may have changed meanwhile
             screen.show(states.loading_failed(screen.state, str(error)))
             return
-        is_first = self._model is None
+        is_first, self._entry = self._model is None, entry
         if self._model:
             self._model.close()
         self._model = model
@@ -154,6 +160,8 @@ class Page:
             except BadArgument as error:
                 alert = Alert(f"The address of this page asks for what cannot be: {error}")
         screen.state = replace(screen.state, defaults=defaults, settings=settings, alert=alert)
+        if problem := self._fit_model():
+            screen.state = replace(screen.state, alert=Alert(problem))
         screen.show_settings()
 
     def _change_settings(self, fields: Mapping[str, str]) -> None:
@@ -162,8 +170,44 @@ class Page:
             settings, problem = screen.state.settings.with_fields(fields), ""
         except BadArgument as error:
             settings, problem = screen.state.settings, str(error)
+        before = screen.state.settings
         screen.state = replace(screen.state, settings=settings, settings_problem=problem)
+        fits = (settings.context, settings.chat_template) == (before.context, before.chat_template)
+        if fits or screen.state.phase not in ("ready", "answering"):  # a model that arrives is fitted then
+            screen.show_settings(save=True)
+        else:
+            self._begin(self._refit)
+
+    async def _refit(self) -> None:
+        """The model as the settings want it now; an answer that was being written has been stopped."""
+        screen, problem = self._screen, self._fit_model()
+        screen.state = replace(screen.state, settings_problem=problem)
         screen.show_settings(save=True)
+
+    def _fit_model(self) -> str:
+        """Give the model the context and the chat template of the settings; returns what was not possible."""
+        model, screen = self._model, self._screen
+        if model is None or screen.state.model is None:
+            return ""
+        settings, problems = screen.state.settings, []
+        wanted = settings.context
+        if wanted is not None and wanted > model.info.n_ctx_train:
+            wanted = model.info.n_ctx_train
+            problems.append(
+                f"{screen.state.model.title} was trained with {wanted:,} tokens: the context has that many."
+            )
+        try:
+            model.resize(wanted)
+        except BitNetError as error:
+            problems.append(str(error))
+        model.use_chat_template(settings.chat_template)
+        if settings.chat_template:
+            problems += model.template.warnings
+        card = cards.from_model(
+            model.info, screen.state.model.title, screen.state.model.size_bytes, self._entry
+        )
+        screen.state = states.model_changed(screen.state, card)
+        return " ".join(problems)
 
     # ---- Turns ----
 
@@ -212,8 +256,8 @@ def start(query: str, saved: str) -> None:
     _page = Page(BrowserHost(asked.kernel), Patches(), asked, saved)
 
 
-def receive(name: str, fields: str, file: Any) -> None:
-    """An event of the page: *fields* is a JSON object of strings, *file* a browser's File or nothing."""
+def receive(name: str, fields: str, files: Any) -> None:
+    """An event of the page: *fields* is a JSON object of strings, *files* a list of a browser's Files."""
     if _page is None:
         raise NotReady(f"The event {name!r} came before the page was started.")
-    _page.receive(name, json.loads(fields), file)
+    _page.receive(name, json.loads(fields), files)

@@ -27,6 +27,8 @@ def from_model(info: ModelInfo, title: str, size_bytes: int | None, entry: Entry
         kind=f"{info.architecture}, {info.n_params / 1e6:,.0f} million parameters, {_tensor_types(info)}",
         kernel=info.kernel,
         context_length=info.context_length,
+        n_ctx_train=info.n_ctx_train,
+        kv_bytes_per_position=info.kv_cache_bytes // info.context_length,
         sample_prompts=entry.sample_prompts if entry else (),
         warnings=info.warnings,
     )

@@ -29,6 +29,6 @@ def parse_query(text: str) -> Query:
     return Query(
         model=given.get("model", ""),
         kernel=given.get("kernel") or None,
-        fields={name: given[name] for name in (*BOUNDS, "system") if name in given},
+        fields={name: given[name] for name in (*BOUNDS, "system", "template") if name in given},
         remarks=tuple(remarks),
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bitnet.errors import BadArgument
+from bitnet.formats import FORMATS
 from bitnet.records import Sampling
 
 SEED_LIMIT = 2**53  # JSON numbers are exact up to here
@@ -28,7 +29,12 @@ BOUNDS: Mapping[str, Bounds] = {
     "repeat_penalty": Bounds("Repetition penalty", 1, 2),
     "max_tokens": Bounds("Max tokens", 1, 100_000, whole=True),
     "seed": Bounds("Seed", 0, SEED_LIMIT, whole=True),
+    "context": Bounds("Context length", 1, 1_048_576, whole=True),
 }
+MAY_BE_EMPTY = ("seed", "context")  # then a new seed each time, and the model's own context length
+TEXTS = ("system", "template", "own_template")
+OTHERS = ("max_tokens", "context", *TEXTS)  # what is no part of the sampling
+OWN = "own"  # the chat template that the visitor writes; "" is the model's, else a name of bitnet.formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +42,35 @@ class Settings:
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int = 512
     system: str = ""
+    context: int | None = None
+    template: str = ""
+    own_template: str = ""
+
+    @property
+    def chat_template(self) -> str | None:
+        """As ``Model.use_chat_template`` takes it; an own one that is still empty is none."""
+        chosen = self.own_template if self.template == OWN else self.template
+        return chosen if chosen.strip() else None
 
     def fields(self) -> dict[str, str]:
-        """Every setting as the text that its field shows; an empty seed means a new one each time."""
+        """Every setting as the text that its field shows; see ``MAY_BE_EMPTY``."""
         texts = {name: _show(value) for name, value in self._values().items()}
-        return {name: texts[name] for name in (*BOUNDS, "system")}
+        return {name: texts[name] for name in (*BOUNDS, *TEXTS)}
 
     def with_fields(self, fields: Mapping[str, str]) -> Settings:
         """These settings with what *fields* says.
 
         Raises:
-            BadArgument: A value is not a number or lies outside its bounds; the sentence names both.
+            BadArgument: A value is not a number or lies outside its bounds, or there is no such chat
+                template; the sentence names it.
         """
         values = self._values()
         values.update({name: parse(name, text) for name, text in fields.items() if name in BOUNDS})
-        values["system"] = fields.get("system", self.system)
+        values.update({name: fields[name] for name in TEXTS if name in fields})
+        if values["template"] not in ("", OWN, *FORMATS):
+            raise BadArgument(
+                f"There is no chat template {values['template']!r}: choose one of {', '.join(FORMATS)}."
+            )
         return self._from_values(values)
 
     @classmethod
@@ -70,11 +90,11 @@ class Settings:
         return cls().with_fields({name: _show(value) for name, value in data.items()})
 
     def _values(self) -> dict[str, Any]:
-        return {**asdict(self.sampling), "max_tokens": self.max_tokens, "system": self.system}
+        return {**asdict(self.sampling), **{name: getattr(self, name) for name in OTHERS}}
 
     def _from_values(self, values: dict[str, Any]) -> Settings:
-        sampling = {name: value for name, value in values.items() if name not in ("max_tokens", "system")}
-        return Settings(replace(self.sampling, **sampling), values["max_tokens"], values["system"])
+        sampling = {name: value for name, value in values.items() if name not in OTHERS}
+        return Settings(replace(self.sampling, **sampling), **{name: values[name] for name in OTHERS})
 
 
 def _show(value: Any) -> str:
@@ -82,9 +102,9 @@ def _show(value: Any) -> str:
 
 
 def parse(name: str, text: str) -> float | int | None:
-    """The number that *text* gives for the setting *name*; None for a seed left empty."""
+    """The number that *text* gives for the setting *name*; None for one left empty that may be."""
     bounds = BOUNDS[name]
-    if name == "seed" and not text.strip():
+    if name in MAY_BE_EMPTY and not text.strip():
         return None
     try:
         value = int(text) if bounds.whole else float(text)

@@ -35,6 +35,8 @@ class ModelCard:
     kind: str = ""
     kernel: str = ""
     context_length: int = 0
+    n_ctx_train: int = 0
+    kv_bytes_per_position: int = 0
     sample_prompts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -91,6 +93,12 @@ def model_ready(state: State, model: ModelCard) -> State:
     return replace(state, phase="ready", model=model, loading="", progress=None, used_tokens=0)
 
 
+def model_changed(state: State, model: ModelCard) -> State:
+    """Its context or chat template is another one; what the KV cache held has to be run again."""
+    same = state.model is not None and state.model.context_length == model.context_length
+    return replace(state, model=model, used_tokens=state.used_tokens if same else 0)
+
+
 def loading_failed(state: State, sentence: str) -> State:
     """The model before, if there is one, goes on working."""
     if state.model is not None:
@@ -126,7 +134,7 @@ def answered(state: State, reason: str, timings: Timings, used_tokens: int) -> S
     alert = state.alert
     if reason == "context" and state.model is not None:
         room = f"{state.model.context_length:,} tokens"
-        alert = Alert(f"The conversation fills the model's {room}: start a new chat to go on.", "new_chat")
+        alert = Alert(f"The conversation fills the context of {room}: start a new chat to go on.", "new_chat")
     return replace(state, phase="ready", used_tokens=used_tokens, alert=alert)
 
 

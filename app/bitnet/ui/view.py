@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from bitnet.ui.settings import OWN
 from bitnet.ui.state import Alert, Entry, ModelCard, State
 
 #: At this share of the context length the page says that the end is near.
@@ -36,6 +37,8 @@ def view(state: State) -> View:
         *_composer(state),
         *_models(state),
         Node("", "settings-problem", children=_problem(state.settings_problem)),
+        Node("", "about-context", text=_context_cost(state.model)),
+        Node("", "field-own_template", _hidden(state.settings.template != OWN)),
     )
 
 
@@ -175,7 +178,11 @@ def _facts(model: ModelCard | None, remarks: tuple[str, ...]) -> tuple[Node, ...
     if model:
         size = megabytes(model.size_bytes) if model.size_bytes else "unknown"
         facts += [("Size", size), ("Type", model.kind), ("Licence", model.licence or "the file names none")]
-        facts += [("Context", f"{model.context_length:,} tokens"), ("Kernel", model.kernel)]
+        memory = megabytes(model.context_length * model.kv_bytes_per_position)
+        facts += [
+            ("Context", f"{model.context_length:,} of {model.n_ctx_train:,} tokens, {memory}"),
+            ("Kernel", model.kernel),
+        ]
         facts += [("Note", warning) for warning in model.warnings]
     facts += [("Note", remark) for remark in remarks]
     return tuple(
@@ -204,6 +211,18 @@ def _offer(card: ModelCard) -> Node:
             Node("p", f"{name}-about", text=card.description),
             Node("button", f"{name}-open", attributes | {"aria-label": f"Open {card.title}"}, "Open"),
         ),
+    )
+
+
+def _context_cost(model: ModelCard | None) -> str:
+    """What the number in the settings means in memory."""
+    if model is None:
+        return "How many tokens of a conversation the model can look back on."
+    price = megabytes(1024 * model.kv_bytes_per_position)
+    return (
+        f"Tokens that a conversation may have, at most {model.n_ctx_train:,}; empty for the usual number. "
+        f"Now {model.context_length:,} in {megabytes(model.context_length * model.kv_bytes_per_position)} "
+        f"of memory; each 1,024 take {price}."
     )
 
 

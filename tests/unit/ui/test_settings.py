@@ -27,11 +27,27 @@ def test_an_empty_seed_draws_a_new_one() -> None:
         ("max_tokens", "0", "Max tokens must be a whole number"),
         ("max_tokens", "2.5", "whole number"),
         ("seed", "-1", "Seed must be"),
+        ("context", "0", "Context length must be a whole number"),
+        ("template", "vicuna", "There is no chat template 'vicuna': choose one of chatml"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_in_words(name: str, text: str, words: str) -> None:
     with pytest.raises(BadArgument, match="(?s)" + words.replace("(", r"\(")):
         Settings().with_fields({name: text})
+
+
+def test_an_empty_context_is_the_usual_one() -> None:
+    settings = Settings().with_fields({"context": "2048"})
+    assert settings.context == 2048
+    assert settings.with_fields({"context": ""}).context is None
+
+
+def test_an_own_template_counts_only_when_it_is_chosen_and_written() -> None:
+    settings = Settings().with_fields({"own_template": "{{ messages }}"})
+    assert settings.chat_template is None
+    assert settings.with_fields({"template": "chatml"}).chat_template == "chatml"
+    assert settings.with_fields({"template": "own"}).chat_template == "{{ messages }}"
+    assert settings.with_fields({"template": "own", "own_template": " "}).chat_template is None
 
 
 def test_an_address_names_model_kernel_and_settings() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from bitnet.records import Progress, Timings
@@ -90,6 +91,13 @@ def test_a_failed_download_leaves_the_model_before_in_use() -> None:
 def test_without_a_model_before_a_failed_download_is_an_error() -> None:
     state = states.loading_failed(states.loading_began(State(), "Other"), "It broke.")
     assert (state.phase, state.alert) == ("error", Alert("It broke."))
+
+
+def test_another_context_is_empty_until_the_next_turn() -> None:
+    before = states.answered(answering("Hi"), "end", TIMINGS, 62)
+    assert states.model_changed(before, MODEL).used_tokens == 62
+    smaller = states.model_changed(before, replace(MODEL, context_length=32))
+    assert (smaller.used_tokens, smaller.entries) == (0, before.entries)
 
 
 def test_another_model_keeps_the_conversation() -> None:

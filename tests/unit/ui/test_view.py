@@ -6,10 +6,17 @@ from dataclasses import replace
 
 from bitnet.records import Progress, Timings
 from bitnet.ui import state as states
+from bitnet.ui.settings import Settings
 from bitnet.ui.state import Alert, ModelCard, State
 from bitnet.ui.view import Node, view
 
-MODEL = ModelCard("tiny", "Tiny Model", 15_000_000, "MIT", context_length=100, sample_prompts=("One", "Two"))
+MODEL = ModelCard(
+    *("tiny", "Tiny Model", 15_000_000, "MIT"),
+    context_length=100,
+    n_ctx_train=2048,
+    kv_bytes_per_position=10_000,
+    sample_prompts=("One", "Two"),
+)
 READY = states.model_ready(State(), MODEL)
 
 
@@ -87,3 +94,21 @@ def test_a_problem_is_an_alert() -> None:
 def test_what_the_address_asked_in_vain_stands_with_the_model() -> None:
     nodes = shown(replace(READY, remarks=("ranks=4 has no effect.",)))
     assert "ranks=4 has no effect." in [child.text for child in nodes["model-facts"].children]
+
+
+def test_a_context_says_what_it_costs() -> None:
+    nodes = shown(READY)
+    assert "Now 100 in 1.0 MB of memory; each 1,024 take 10.2 MB." in nodes["about-context"].text
+    assert "at most 2,048" in nodes["about-context"].text
+    assert "100 of 2,048 tokens, 1.0 MB" in [child.text for child in nodes["model-facts"].children]
+
+
+def test_the_field_for_an_own_template_is_there_when_it_is_chosen() -> None:
+    assert shown(READY)["field-own_template"].attributes["hidden"] == ""
+    own = replace(READY, settings=Settings(template="own"))
+    assert shown(own)["field-own_template"].attributes["hidden"] is None
+
+
+def test_what_is_odd_about_a_model_is_a_note() -> None:
+    odd = replace(READY, model=replace(MODEL, warnings=("tokenizer.ggml.pre is missing.",)))
+    assert "tokenizer.ggml.pre is missing." in [child.text for child in shown(odd)["model-facts"].children]
