@@ -7,6 +7,14 @@
 
 namespace bitnet::wide {
 
+// A finite half float without a branch: shifted into place it is the number times 2^-112, subnormal or not.
+inline float scale_at(const uint8_t* from) noexcept {
+  uint16_t half;
+  std::memcpy(&half, from, sizeof half);
+  const uint32_t bits = static_cast<uint32_t>(half & 0x8000u) << 16 | static_cast<uint32_t>(half & 0x7fffu) << 13;
+  return std::bit_cast<float>(bits) * 0x1p112f;
+}
+
 // Every part of a block becomes small integers first; then all are converted and scaled in one loop.
 template <size_t n>
 inline void scale_all(const int8_t* quants, float scale, float* out) noexcept {
@@ -17,9 +25,15 @@ inline void scale_and_shift_all(const int8_t* quants, float scale, float shift, 
   for (size_t i = 0; i < n; ++i) out[i] = scale * static_cast<float>(quants[i]) + shift;
 }
 
+// Vectors of the compiler, which both gcc and clang know: left to themselves they take these 16 bytes apart.
+using Bytes16 = uint8_t __attribute__((vector_size(16)));
+
 inline void nibbles(const uint8_t* bytes, int8_t* quants) noexcept {
-  for (size_t i = 0; i < 16; ++i) quants[i] = static_cast<int8_t>(bytes[i] & 15);
-  for (size_t i = 0; i < 16; ++i) quants[i + 16] = static_cast<int8_t>(bytes[i] >> 4);
+  Bytes16 both;
+  std::memcpy(&both, bytes, 16);
+  const Bytes16 low = both & 15, high = both >> 4;
+  std::memcpy(quants, &low, 16);
+  std::memcpy(quants + 16, &high, 16);
 }
 inline void add_fifth_bits(const uint8_t* bits, int8_t* quants) noexcept {
   for (size_t i = 0; i < 32; ++i)
@@ -33,36 +47,36 @@ inline void q4_0(const uint8_t* block, float* out) noexcept {
   int8_t quants[32];
   nibbles(block + 2, quants);
   subtract(quants, 8);
-  scale_all<32>(quants, half_at(block), out);
+  scale_all<32>(quants, scale_at(block), out);
 }
 inline void q4_1(const uint8_t* block, float* out) noexcept {
   int8_t quants[32];
   nibbles(block + 4, quants);
-  scale_and_shift_all<32>(quants, half_at(block), half_at(block + 2), out);
+  scale_and_shift_all<32>(quants, scale_at(block), scale_at(block + 2), out);
 }
 inline void q5_0(const uint8_t* block, float* out) noexcept {
   int8_t quants[32];
   nibbles(block + 6, quants);
   add_fifth_bits(block + 2, quants);
   subtract(quants, 16);
-  scale_all<32>(quants, half_at(block), out);
+  scale_all<32>(quants, scale_at(block), out);
 }
 inline void q5_1(const uint8_t* block, float* out) noexcept {
   int8_t quants[32];
   nibbles(block + 8, quants);
   add_fifth_bits(block + 4, quants);
-  scale_and_shift_all<32>(quants, half_at(block), half_at(block + 2), out);
+  scale_and_shift_all<32>(quants, scale_at(block), scale_at(block + 2), out);
 }
 inline void q8_0(const uint8_t* block, float* out) noexcept {
   int8_t quants[32];
   std::memcpy(quants, block + 2, 32);
-  scale_all<32>(quants, half_at(block), out);
+  scale_all<32>(quants, scale_at(block), out);
 }
 inline void iq4_nl(const uint8_t* block, float* out) noexcept {
   int8_t quants[32];
   nibbles(block + 2, quants);
   for (int8_t& quant : quants) quant = iq4_nl_values[quant];
-  scale_all<32>(quants, half_at(block), out);
+  scale_all<32>(quants, scale_at(block), out);
 }
 
 // Bit pair j of 32 bytes.
@@ -71,7 +85,7 @@ inline void pairs(const uint8_t* bytes, size_t j, int8_t* quants) noexcept {
 }
 
 inline void q2_k(const uint8_t* block, float* out) noexcept {
-  const float scale = half_at(block + 80), minimum = half_at(block + 82);
+  const float scale = scale_at(block + 80), minimum = scale_at(block + 82);
   for (size_t group = 0; group < 8; ++group) {  // 32 elements each
     int8_t quants[32];
     pairs(block + 16 + group / 4 * 32, group % 4, quants);
@@ -83,7 +97,7 @@ inline void q2_k(const uint8_t* block, float* out) noexcept {
   }
 }
 inline void q3_k(const uint8_t* block, float* out) noexcept {
-  const float scale = half_at(block + 108);
+  const float scale = scale_at(block + 108);
   for (size_t group = 0; group < 8; ++group) {
     int8_t quants[32];
     pairs(block + 32 + group / 4 * 32, group % 4, quants);
@@ -96,7 +110,7 @@ inline void q3_k(const uint8_t* block, float* out) noexcept {
 // The eight sub-blocks of Q4_K and Q5_K; add_bits puts the fifth bits of sub-block i into the quants.
 template <class AddBits>
 inline void k_sub_blocks(const uint8_t* block, const uint8_t* bytes, AddBits add_bits, float* out) noexcept {
-  const float scale = half_at(block), minimum = half_at(block + 2);
+  const float scale = scale_at(block), minimum = scale_at(block + 2);
   for (size_t i = 0; i < 8; ++i) {
     int8_t quants[32];
     for (size_t l = 0; l < 32; ++l) quants[l] = static_cast<int8_t>(bytes[i / 2 * 32 + l] >> (i % 2 * 4) & 15);
@@ -117,7 +131,7 @@ inline void q5_k(const uint8_t* block, float* out) noexcept {
   k_sub_blocks(block, block + 48, add_bits, out);
 }
 inline void q6_k(const uint8_t* block, float* out) noexcept {
-  const float scale = half_at(block + 208);
+  const float scale = scale_at(block + 208);
   for (size_t group = 0; group < 8; ++group) {
     const size_t n = group / 4, j = group % 4;
     const uint8_t* low = block + 64 * n + 32 * (j % 2);
@@ -135,7 +149,7 @@ inline void tq2_0(const uint8_t* block, float* out) noexcept {
     int8_t quants[32];
     pairs(block + group / 4 * 32, group % 4, quants);
     subtract(quants, 1);
-    scale_all<32>(quants, half_at(block + 64), out + 32 * group);
+    scale_all<32>(quants, scale_at(block + 64), out + 32 * group);
   }
 }
 template <size_t n_bytes>
@@ -149,7 +163,7 @@ inline void trits(const uint8_t* bytes, uint8_t power, float scale, float* out) 
 }
 inline void tq1_0(const uint8_t* block, float* out) noexcept {
   constexpr uint8_t powers[] = {1, 3, 9, 27, 81};
-  const float scale = half_at(block + 52);
+  const float scale = scale_at(block + 52);
   for (size_t digit = 0; digit < 5; ++digit) trits<32>(block, powers[digit], scale, out + 32 * digit);
   for (size_t digit = 0; digit < 5; ++digit) trits<16>(block + 32, powers[digit], scale, out + 160 + 16 * digit);
   for (size_t digit = 0; digit < 4; ++digit) trits<4>(block + 48, powers[digit], scale, out + 240 + 4 * digit);
@@ -187,7 +201,7 @@ inline void dequantize_row(TensorType type, const uint8_t* row, size_t n_cols, f
     case TensorType::i2_s: return all_blocks<i2_s>(format, row, n_cols, out);
     case TensorType::f32: std::memcpy(out, row, n_cols * sizeof(float)); return;
     case TensorType::f16:
-      for (size_t i = 0; i < n_cols; ++i) out[i] = half_at(row + 2 * i);
+      for (size_t i = 0; i < n_cols; ++i) out[i] = scale_at(row + 2 * i);
       return;
     case TensorType::bf16:
       for (size_t i = 0; i < n_cols; ++i)
