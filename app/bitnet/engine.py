@@ -36,11 +36,18 @@ async def load(
     """
     body = first = await anext(bodies)
     model = NativeModel(Library(core), file_bytes=body.total_bytes or 0, kernel=kernel)
+    session: NativeSession | None = None
+
+    def new_session() -> NativeSession:
+        return NativeSession(model, context_length or default_context(model))
+
     try:
         received, n_files = 0, 1
         while True:
             async for n_bytes in _read(body, model):
                 received += n_bytes
+                if session is None and model.knows_header:  # if it does not fit, fetch no weights
+                    session = new_session()
                 if on_progress:
                     is_only = body is first and not model.parts_left
                     on_progress(Progress(received, body.total_bytes if is_only else total_bytes))
@@ -52,9 +59,10 @@ async def load(
             model.next_part(body.total_bytes or 0)
             n_files += 1
         model.finish()
-        session = NativeSession(model, context_length or default_context(model))
-        return Engine(model, session, n_files=n_files)
+        return Engine(model, session or new_session(), n_files=n_files)
     except BaseException:
+        if session is not None:
+            session.close()
         model.close()
         raise
 

@@ -77,6 +77,25 @@ def test_a_header_of_tiny_chunks_gives_the_same_model() -> None:
     assert asyncio.run(facts(ChunkedBody(file_bytes(), sizes, None))) == facts_of_one_chunk()
 
 
+def test_a_context_that_cannot_be_had_is_refused_before_the_weights_are_fetched() -> None:
+    n_read = 0
+
+    class CountingBody(ChunkedBody):
+        async def read_into(self, address: int, capacity: int) -> int:
+            nonlocal n_read
+            n_bytes = await super().read_into(address, capacity)
+            n_read += n_bytes
+            return n_bytes
+
+    async def load() -> None:
+        body = CountingBody(file_bytes(), [10_000], len(file_bytes()))
+        await engine.load(this_host().core_name(), only(body), context_length=1_000_000)
+
+    with pytest.raises(BadArgument, match="1000000 positions"):
+        asyncio.run(load())
+    assert n_read < facts_of_one_chunk()[0].raw["data_offset"] + 20_000 < len(file_bytes())
+
+
 @settings(max_examples=20)
 @given(st.integers(0, len(SEEDED.read_bytes()) - 1), st.booleans())
 def test_a_file_cut_anywhere_is_refused(cut: int, knows_size: bool) -> None:

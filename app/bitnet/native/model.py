@@ -91,6 +91,11 @@ class NativeModel:
             raise self.exception(status)
 
     @property
+    def knows_header(self) -> bool:
+        """Whether the (first) header has arrived: from then on there is info, and sessions can be made."""
+        return bool(self.calls.bn_model_info(self.handle))
+
+    @property
     def parts_left(self) -> int:
         """How many files of a split model are still to come after this one; 0 before its header is known."""
         return int(self.calls.bn_model_parts_left(self.handle))
