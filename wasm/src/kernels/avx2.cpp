@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "../half.h"
+#include "far_rows.h"
 #include "kernels.h"
 #include "scalar.h"
 #include "wide_blocks.h"
@@ -52,11 +53,13 @@ inline void dot_rows(const uint8_t* codes, size_t stream_stride, size_t n_cols, 
 }
 
 void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t*, int32_t* out) {
-  const size_t quarter = n_rows / 4;
   const size_t row_bytes = n_cols / 4;
-  for (size_t row = 0; row < quarter; ++row)
-    dot_rows<4>(codes + row * row_bytes, quarter * row_bytes, n_cols, x, out + row, quarter);
-  for (size_t row = 4 * quarter; row < n_rows; ++row) dot_rows<1>(codes + row * row_bytes, 0, n_cols, x, out + row, 1);
+  walk_far_rows(
+      n_rows,
+      [&](size_t row, size_t distance) {
+        dot_rows<4>(codes + row * row_bytes, distance * row_bytes, n_cols, x, out + row, distance);
+      },
+      [&](size_t row) { dot_rows<1>(codes + row * row_bytes, 0, n_cols, x, out + row, 1); });
 }
 
 struct Lanes {  // the 16 lanes of a float sum
@@ -102,10 +105,12 @@ inline void dot_f16_rows(const uint16_t* rows, size_t row_stride, size_t n_cols,
 }
 
 void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out) {
-  const size_t quarter = n_rows / 4;
-  for (size_t row = 0; row < quarter; ++row)
-    dot_f16_rows<4>(rows + row * n_cols, quarter * n_cols, n_cols, x, out + row, quarter);
-  for (size_t row = 4 * quarter; row < n_rows; ++row) dot_f16_rows<1>(rows + row * n_cols, 0, n_cols, x, out + row, 1);
+  walk_far_rows(
+      n_rows,
+      [&](size_t row, size_t distance) {
+        dot_f16_rows<4>(rows + row * n_cols, distance * n_cols, n_cols, x, out + row, distance);
+      },
+      [&](size_t row) { dot_f16_rows<1>(rows + row * n_cols, 0, n_cols, x, out + row, 1); });
 }
 
 float dot_f32(const float* a, const float* b, size_t n) {

@@ -7,6 +7,7 @@
 #include <wasm_simd128.h>
 
 #include "../half.h"
+#include "far_rows.h"
 #include "kernels.h"
 #include "scalar.h"
 
@@ -64,10 +65,12 @@ inline void dot_f16_rows(const uint16_t* rows, size_t row_stride, size_t n_cols,
 
 inline void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out) {
   if (!within_f16_limit(x, n_cols)) return scalar::matvec_f16(rows, n_rows, n_cols, x, out);
-  const size_t quarter = n_rows / 4;
-  for (size_t row = 0; row < quarter; ++row)
-    dot_f16_rows<4>(rows + row * n_cols, quarter * n_cols, n_cols, x, out + row, quarter);
-  for (size_t row = 4 * quarter; row < n_rows; ++row) dot_f16_rows<1>(rows + row * n_cols, 0, n_cols, x, out + row, 1);
+  walk_far_rows(
+      n_rows,
+      [&](size_t row, size_t distance) {
+        dot_f16_rows<4>(rows + row * n_cols, distance * n_cols, n_cols, x, out + row, distance);
+      },
+      [&](size_t row) { dot_f16_rows<1>(rows + row * n_cols, 0, n_cols, x, out + row, 1); });
 }
 
 inline float dot_f32(const float* a, const float* b, size_t n) {

@@ -5,6 +5,7 @@
 // run together: four streams keep more of the memory busy than one.
 #include <wasm_simd128.h>
 
+#include "far_rows.h"
 #include "wasm_float.h"
 #include "wide_blocks.h"
 
@@ -57,11 +58,13 @@ inline void dot_rows(const uint8_t* codes, size_t stream_stride, size_t n_cols, 
 }
 
 void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t*, int32_t* out) {
-  const size_t quarter = n_rows / 4;
   const size_t row_bytes = n_cols / 4;
-  for (size_t row = 0; row < quarter; ++row)
-    dot_rows<4>(codes + row * row_bytes, quarter * row_bytes, n_cols, x, out + row, quarter);
-  for (size_t row = 4 * quarter; row < n_rows; ++row) dot_rows<1>(codes + row * row_bytes, 0, n_cols, x, out + row, 1);
+  walk_far_rows(
+      n_rows,
+      [&](size_t row, size_t distance) {
+        dot_rows<4>(codes + row * row_bytes, distance * row_bytes, n_cols, x, out + row, distance);
+      },
+      [&](size_t row) { dot_rows<1>(codes + row * row_bytes, 0, n_cols, x, out + row, 1); });
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 // even and odd bytes of codes; masked codes are then 16-bit operands of dot_i16x8, which adds pairs into 32 bits.
 #include <wasm_simd128.h>
 
+#include "far_rows.h"
 #include "wasm_float.h"
 #include "wide_blocks.h"
 
@@ -52,12 +53,13 @@ inline void dot_rows(const uint8_t* codes, size_t stream_stride, size_t n_cols, 
 
 void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t* scratch, int32_t* out) {
   split_even_odd(x, n_cols, scratch);
-  const size_t quarter = n_rows / 4;
   const size_t row_bytes = n_cols / 4;
-  for (size_t row = 0; row < quarter; ++row)
-    dot_rows<4>(codes + row * row_bytes, quarter * row_bytes, n_cols, scratch, out + row, quarter);
-  for (size_t row = 4 * quarter; row < n_rows; ++row)
-    dot_rows<1>(codes + row * row_bytes, 0, n_cols, scratch, out + row, 1);
+  walk_far_rows(
+      n_rows,
+      [&](size_t row, size_t distance) {
+        dot_rows<4>(codes + row * row_bytes, distance * row_bytes, n_cols, scratch, out + row, distance);
+      },
+      [&](size_t row) { dot_rows<1>(codes + row * row_bytes, 0, n_cols, scratch, out + row, 1); });
 }
 
 }  // namespace
