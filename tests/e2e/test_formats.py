@@ -58,22 +58,20 @@ def test_a_template_can_be_chosen_or_written_and_a_hostile_one_is_replaced(visit
     field(visitor, "Chat template").select_option(label="Plain User/Assistant")
     expect(field(visitor, "Template")).to_be_hidden()
     field(visitor, "Chat template").select_option(label="Written here")
-    own = field(visitor, "Template")
     for text, sentence in {
         "{{ ''.__class__.__mro__ }}": "unsafe",
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}": "without end",
         "{{ 'x' * 10 ** 9 }}": "more than 1,048,576 characters",
     }.items():
-        own.fill(text)
-        own.press("Tab")
+        change(visitor, "Template", text)
         expect(visitor.alert).to_contain_text(sentence, timeout=20_000)
         expect(visitor.alert).to_contain_text("the model's own format is used")
+        expect(visitor.alert).to_be_in_viewport()  # although it stands above the fields
     assert "The chosen chat template cannot be used" in facts(visitor.page)["Note"]
     visitor.page.keyboard.press("Escape")
     assert visitor.ask("What is 8 plus 6?") == "8 plus 6 is 14."
     visitor.button("Settings").click()
-    own.fill("{{ bos_token }}Once upon a time there was a rabbit named Momo")
-    own.press("Tab")
+    change(visitor, "Template", "{{ bos_token }}Once upon a time there was a rabbit named Momo")
     expect(visitor.alert).to_have_count(0)
     visitor.page.keyboard.press("Escape")
     visitor.begin_anew()
