@@ -43,21 +43,33 @@ class Prices(NodeTransformer):
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
         self.generic_visit(node)
+        _count_arguments(node)
         if node.node is None:  # of a filter block, whose text has been paid for
             return node
-        node.node = _through("counted", node.node)
+        node.node = _through("called", node.node)
         return _through("counted", node)
 
     def visit_Test(self, node: nodes.Test) -> nodes.Node:
         self.generic_visit(node)
+        _count_arguments(node)
         if node.name not in QUICK_TESTS:
-            node.node = _through("counted", node.node)
+            node.node = _through("called", node.node)
         return node
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
         self.generic_visit(node)
         node.iter = _through("steps", node.iter)
         return node
+
+
+def _count_arguments(node: nodes.Filter | nodes.Test) -> None:
+    node.args = [_through("counted", argument) for argument in node.args]
+    for option in node.kwargs:
+        option.value = _through("counted", option.value)
+    if node.dyn_args is not None:
+        node.dyn_args = _through("counted", node.dyn_args)
+    if node.dyn_kwargs is not None:
+        node.dyn_kwargs = _through("counted", node.dyn_kwargs)
 
 
 def _through(name: str, node: nodes.Node) -> nodes.Filter:

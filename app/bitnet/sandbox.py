@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import Any, NoReturn
 
 import jinja2
@@ -70,7 +70,12 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         self.filters = {name: jinja2.filters.FILTERS[name] for name in FILTERS}
         self.filters |= {"tojson": self._to_json, "replace": self._replace, "join": self._join_items}
         self.filters |= {"indent": self._indent, "string": self._text}
-        self.filters |= {"counted": self.count, "steps": self._steps, "concatenated": self._join}
+        self.filters |= {
+            "counted": self.count,
+            "called": self._called,
+            "steps": self._steps,
+            "concatenated": self._join,
+        }
         self.globals = {
             name: self.globals[name] for name in ("range", "dict", "namespace", "cycler", "joiner")
         }
@@ -101,6 +106,11 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         self._pay(value)
         return value
 
+    def _called(self, value: Any) -> Any:
+        """Pay for a filter or a test of *value*."""
+        self.spend(CALL)
+        return self.count(value)
+
     def _pay(self, value: Any) -> None:
         if isinstance(value, str):
             self.spend(_checked(len(value)))
@@ -108,7 +118,7 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
             for key, item in value.items():
                 self._pay(key)
                 self._pay(item)
-        elif isinstance(value, list | tuple | set | frozenset):
+        elif isinstance(value, list | tuple | set | frozenset | KeysView | ValuesView | ItemsView):
             for item in value:
                 self._pay(item)
         elif isinstance(value, range):
@@ -132,6 +142,11 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
             obj, attr, value
         )
 
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        self._pay(argument)
+        self.spend(TURN)  # filters come here for every part of "a.b.c", and for every item
+        return super().getitem(obj, argument)
+
     def call(self, context: Any, function: Any, /, *args: Any, **options: Any) -> Any:
         self.spend(CALL)
         owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
@@ -141,17 +156,37 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
                 return self._replace(owner, *args)
             if name == "join":
                 return self._join_items(args[0], owner)
-        for argument in args:  # a recursive loop walks over it
+        for argument in (*args, *options.values()):  # a recursive loop walks over it
             self._pay(argument)
         return self.count(super().call(context, function, *args, **options))
 
-    def call_filter(self, name: str, value: Any, *args: Any, **options: Any) -> Any:
-        self.spend(CALL)  # map() calls this for every item
-        return self.count(super().call_filter(name, self.count(value), *args, **options))
+    def call_filter(  # map() calls this for every item
+        self,
+        name: str,
+        value: Any,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *rest: Any,
+        **options: Any,
+    ) -> Any:
+        self._called(value)
+        self._pay(args)
+        self._pay(kwargs)
+        return self.count(super().call_filter(name, value, args, kwargs, *rest, **options))
 
-    def call_test(self, name: str, value: Any, *args: Any, **options: Any) -> Any:
-        self.spend(CALL)  # select() and reject() call this for every item
-        return super().call_test(name, self.count(value), *args, **options)
+    def call_test(  # select() and reject() call this for every item
+        self,
+        name: str,
+        value: Any,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *rest: Any,
+        **options: Any,
+    ) -> Any:
+        self._called(value)
+        self._pay(args)
+        self._pay(kwargs)
+        return super().call_test(name, value, args, kwargs, *rest, **options)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         numbers = isinstance(left, int | float) and isinstance(right, int | float)

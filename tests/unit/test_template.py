@@ -93,6 +93,13 @@ HOSTILE = {
     "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}": "without end",
     "{% for i in [1] recursive %}{% if loop.depth < 60 %}{{ loop([1, 1]) }}{% endif %}{% endfor %}": "without end",
     "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}": "recursion",
+    # Arguments of filters and tests.
+    "{% set a = 'a.' * 500000 %}{% for i in range(999) %}{{ [1] | map(attribute=a, default=1) | list }}{% endfor %}": "without end",
+    "{{ ([1] * 99999) | map(attribute='a.' * 999, default=1) | list }}": "without end",
+    "{% set l = [1] * 400000 %}{% for i in range(100000) %}{% if 0 is in(l) %}{% endif %}{% endfor %}": "without end",
+    "{% set l = [1] * 400000 %}{% for i in range(100000) %}{% if 0 is in(*[l]) %}{% endif %}{% endfor %}": "without end",
+    "{% set l = [1] * 400000 %}{{ range(1, 100000) | reject('in', l) | list }}": "without end",
+    "{% set d = dict([(1, 1)]) %}{% set l = [d] * 400000 %}{{ range(2, 100000) | reject('in', dict(a=l).values()) | list }}": "without end",
     # A compiler that calls itself for every level.
     "{{ " + "(" * 9999 + ")" * 9999 + " }}": "brackets",
     "{{ " + "- " * 9999 + "1 }}": "recursion",
