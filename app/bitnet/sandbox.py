@@ -29,13 +29,14 @@ ALLOWANCE = 1 << 25
 TURN, ITEM, CALL = 1 << 5, 1 << 4, 1 << 8
 MOST_CHARACTERS = 1 << 20  # of one text: as much as the longest prompts
 MOST_BITS = 4096  # of one number
+LONGEST_PART = 256  # of what is stripped, or looked for from the end
 DEEPEST = 100  # brackets within brackets; compilers of expressions call themselves
 
 FILTERS = {
     *("abs", "capitalize", "count", "d", "default", "dictsort", "escape", "e", "first"),
     *("float", "groupby", "int", "items", "last", "length", "list", "lower", "map", "max"),
     *("min", "reject", "rejectattr", "reverse", "safe", "select", "selectattr", "sort", "sum"),
-    *("title", "trim", "unique", "upper"),
+    *("title", "unique", "upper"),
 }
 TEXT_METHODS = {
     *("capitalize", "casefold", "count", "endswith", "find", "index", "isalnum", "isalpha"),
@@ -44,6 +45,8 @@ TEXT_METHODS = {
     *("rindex", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith"),
     *("strip", "swapcase", "title", "upper"),
 }
+#: Methods that may compare every character of a text with every one of their argument.
+SLOW_METHODS = {"lstrip", "rfind", "rindex", "rpartition", "rsplit", "rstrip", "strip"}
 
 
 class TooMuch(jinja2.TemplateError):
@@ -69,7 +72,7 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         self.concat = self._join  # type: ignore[method-assign]
         self.filters = {name: jinja2.filters.FILTERS[name] for name in FILTERS}
         self.filters |= {"tojson": self._to_json, "replace": self._replace, "join": self._join_items}
-        self.filters |= {"indent": self._indent, "string": self._text}
+        self.filters |= {"indent": self._indent, "trim": self._trim, "string": self._text}
         self.filters |= {
             "counted": self.count,
             "called": self._called,
@@ -125,6 +128,12 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
             self.spend(ITEM * len(value))
         self.spend(ITEM)
 
+    def _pay_product(self, text: str, part: Any) -> None:
+        if isinstance(part, str):
+            if len(part) > LONGEST_PART:
+                raise TooMuch(f"it looks for more than {LONGEST_PART} characters from the end of a text")
+            self.spend(len(text) * len(part) >> 4)
+
     def _steps(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
             self.spend(TURN)
@@ -156,6 +165,9 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
                 return self._replace(owner, *args)
             if name == "join":
                 return self._join_items(args[0], owner)
+            if name in SLOW_METHODS:
+                for argument in (*args, *options.values()):
+                    self._pay_product(owner, argument)
         for argument in (*args, *options.values()):  # a recursive loop walks over it
             self._pay(argument)
         return self.count(super().call(context, function, *args, **options))
@@ -232,6 +244,11 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         prefix = " " * min(width, 80) if isinstance(width, int) else str(width)
         _checked(len(text) + (text.count("\n") + 1) * len(prefix))
         return jinja2.filters.do_indent(text, prefix, first, blank)
+
+    def _trim(self, value: Any, chars: str | None = None) -> str:
+        text = str(self._text(value))
+        self._pay_product(text, chars)
+        return text.strip(chars)
 
     def _to_json(self, value: Any, indent: int | None = None) -> str:
         """Like Jinja2's own, but without escaping for HTML: a prompt is not a page."""

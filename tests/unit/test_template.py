@@ -100,6 +100,17 @@ HOSTILE = {
     "{% set l = [1] * 400000 %}{% for i in range(100000) %}{% if 0 is in(*[l]) %}{% endif %}{% endfor %}": "without end",
     "{% set l = [1] * 400000 %}{{ range(1, 100000) | reject('in', l) | list }}": "without end",
     "{% set d = dict([(1, 1)]) %}{% set l = [d] * 400000 %}{{ range(2, 100000) | reject('in', dict(a=l).values()) | list }}": "without end",
+    # What takes time by the product of two lengths.
+    "{{ ('a' * 1000000).rfind('ab' + 'a' * 500000) }}": "256 characters",
+    "{{ ('a' * 1000000).rindex('ab' + 'a' * 500000) }}": "256 characters",
+    "{{ ('a' * 1000000).rpartition('ab' + 'a' * 500000) }}": "256 characters",
+    "{{ ('a' * 1000000).rsplit(sep='ab' + 'a' * 500000) }}": "256 characters",
+    "{{ ('a' * 1000000).strip('b' * 900000 + 'a') }}": "256 characters",
+    "{{ ('a' * 1000000).lstrip('b' * 900000 + 'a') }}": "256 characters",
+    "{{ ('a' * 1000000).rstrip('b' * 900000 + 'a') }}": "256 characters",
+    "{{ ('a' * 1000000) | trim('b' * 900000 + 'a') }}": "256 characters",
+    "{{ [('a' * 1000000)] | map('trim', 'b' * 900000 + 'a') | list }}": "256 characters",
+    "{% set t = 'a' * 1000000 %}{% for i in range(999) %}{% if t.rfind('ab' + 'a' * 250) %}{% endif %}{% endfor %}": "without end",
     # A compiler that calls itself for every level.
     "{{ " + "(" * 9999 + ")" * 9999 + " }}": "brackets",
     "{{ " + "- " * 9999 + "1 }}": "recursion",
