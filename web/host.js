@@ -69,6 +69,7 @@ function apply(patch) {
       return void parent.insertBefore(build(patch[3]), parent.children[patch[2]] ?? null);
     }
     case "remove":
+      if (patch[1] === held) held = "";
       return element(patch[1]).remove();
     case "save":
       return save(patch[1]);

@@ -81,7 +81,8 @@ class Page:
             sentence = (
                 f"Something unexpected went wrong ({error!r}): reload the page; the conversation is kept."
             )
-            self._screen.show(replace(self._screen.state, phase="error", alert=Alert(sentence)))
+            state = replace(self._screen.state, alert=Alert(sentence))  # a model from before goes on working
+            self._screen.show(replace(state, phase="ready") if self._model else replace(state, phase="error"))
 
     def _settle(self, task: asyncio.Task[None]) -> None:
         """A turn that was stopped before its first step could not end itself."""
@@ -94,6 +95,8 @@ class Page:
         if self._screen.state.phase == "answering" and self._work:
             self._work.cancel()
             self._screen.cut(n_shown)
+        else:  # the answer has ended meanwhile: the page, which holds its text back, gets all of it
+            self._screen.show_answer()
 
     async def _clear(self) -> None:
         self._screen.show(states.chat_cleared(self._screen.state), save=True)

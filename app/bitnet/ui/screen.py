@@ -47,7 +47,12 @@ class Screen:
     def cut(self, n_characters: int) -> None:
         """End the answer after *n_characters*."""
         self.state = states.answer_cut(self.state, n_characters)
-        self._patches.rewrite(entry_id(self.state.answer), self.state.answer.text)
+        self.show_answer()
+
+    def show_answer(self) -> None:
+        """Write the last answer anew, whatever the page shows of it."""
+        if self.state.entries:
+            self._patches.rewrite(entry_id(self.state.answer), self.state.answer.text)
 
     def show_settings(self, *, save: bool = False) -> None:
         """The visitor writes to these fields too, so they are set whether or not the state has changed."""
