@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,8 @@ class BrowserHost:
             return int(source.size)
         try:
             response = await js.fetch(source, _object(method="HEAD"))
-        except JsException as error:
-            raise Unreachable(source, _reason(error)) from None
+        except JsException:
+            return None  # reading it will tell what is wrong, if anything is
         if response.status in (404, 410):
             raise NotFound(source)
         return _length(response) if response.ok else None  # some servers answer GET only
@@ -85,13 +85,13 @@ class BrowserHost:
 async def _open_url(url: str) -> AsyncGenerator[Body]:
     abort = js.AbortController.new()
     try:
-        response = await js.fetch(url, _object(signal=abort.signal))
-    except JsException as error:
-        raise Unreachable(url, _reason(error)) from None
-    try:
+        try:
+            response = await js.fetch(url, _object(signal=abort.signal))
+        except JsException as error:
+            raise Unreachable(url, _reason(error)) from None
         if response.status in (404, 410):
             raise NotFound(url)
-        if not response.ok:
+        if not (response.ok and response.body):  # 204 has no body
             raise Refused(url, response.status)
         yield _StreamBody(response.body, url, _length(response))
     finally:
@@ -146,7 +146,8 @@ class _StreamBody:
         return n_bytes
 
     async def close(self) -> None:
-        await self._reader.cancel()
+        with suppress(JsException):  # a stream that has failed says so again
+            await self._reader.cancel()
 
     async def _next(self, capacity: int) -> Any:
         """The next bytes as a Uint8Array, None at the end."""

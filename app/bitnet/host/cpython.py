@@ -69,17 +69,25 @@ def _checked(source: Any) -> str:
 
 
 class HttpBody:
-    """The body of a response; its bytes go from the socket to the core without another copy in Python."""
+    """The body of a response.
+
+    A thread reads it, which a cancelled load does not stop: into memory of this object, and only then into
+    that of the core, which may be gone by then.
+    """
+
+    BUFFER_BYTES = 1 << 20
 
     def __init__(self, url: str, response: http.client.HTTPResponse) -> None:
         self.total_bytes = response.length
         self._url, self._response, self._received = url, response, 0
+        self._buffer = memoryview(bytearray(self.BUFFER_BYTES))
 
     async def read_into(self, address: int, capacity: int) -> int:
         try:
-            n_bytes = await asyncio.to_thread(self._response.readinto, memory_at(address, capacity))
+            n_bytes = await asyncio.to_thread(self._response.readinto, self._buffer[:capacity])
         except (OSError, http.client.HTTPException):
             raise ConnectionBroken(self._url, self._received, self.total_bytes) from None
+        memory_at(address, n_bytes)[:] = self._buffer[:n_bytes]
         self._received += n_bytes
         if n_bytes == 0 and self.total_bytes is not None and self._received < self.total_bytes:
             raise ConnectionBroken(self._url, self._received, self.total_bytes)
