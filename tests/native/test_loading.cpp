@@ -328,6 +328,11 @@ TEST_CASE("a model in several files is the model in one, and parts must come in 
   CHECK(logits_of(model) == logits_of(one.model));
   bn_model_free(model);
 
+  GgufFile merged = whole;  // what llama.cpp's merge of a split model leaves behind
+  merged.number("split.no", 0).number("split.count", 0);
+  const Loaded one_again(merged.bytes());
+  CHECK_MESSAGE(one_again.status == BN_OK, one_again.error());
+
   CHECK(load({0, 2, 1}, model) == BN_BAD_FILE);
   CHECK(std::string(bn_model_error(model)).find("part 3 of 3 arrived where part 2 of 3 belongs") != std::string::npos);
   bn_model_free(model);

@@ -37,6 +37,11 @@ bool all_finite(const TensorFormat& format, std::span<const uint8_t> blocks) noe
   return finite;
 }
 
+// Files of the model. llama.cpp's merge of a split model leaves 0 behind.
+int64_t split_count(const Metadata& metadata) noexcept {
+  return std::max<int64_t>(1, metadata.integer("split.count").value_or(1));
+}
+
 }  // namespace
 
 Loader::Loader(Model& model) : model_(model), passing_(std::make_unique<std::array<uint8_t, 65536>>()) {}
@@ -112,7 +117,7 @@ Status Loader::take_header_bytes(std::span<const uint8_t> bytes) {
 
 Status Loader::read_first_header() {
   const Metadata& metadata = model_.metadata();
-  const int64_t n_parts = metadata.integer("split.count").value_or(1);
+  const int64_t n_parts = split_count(metadata);
   if (n_parts > 1 << 16) return damaged("split.count is %lld", static_cast<long long>(n_parts));
   parts_left_ = n_parts > 1 ? static_cast<uint32_t>(n_parts) - 1 : 0;
   const StringTable* tokens = metadata.string_array("tokenizer.ggml.tokens");
@@ -135,9 +140,9 @@ Status Loader::check_part() const {
   const Metadata& metadata = model_.parts.back()->metadata();
   const auto n_before = static_cast<int64_t>(model_.parts.size() - 1);
   const int64_t index = metadata.integer("split.no").value_or(0);
-  const int64_t n_parts = metadata.integer("split.count").value_or(1);
+  const int64_t n_parts = split_count(metadata);
   const int64_t expected = n_before + 1 + parts_left_;
-  if (index == n_before && n_parts == std::max<int64_t>(expected, n_parts == 0 ? 0 : 1)) return {};
+  if (index == n_before && n_parts == expected) return {};
   return fail(BN_BAD_FILE,
               "part %lld of %lld arrived where part %lld of %lld belongs; give all parts of one model in order",
               static_cast<long long>(index + 1), static_cast<long long>(n_parts), static_cast<long long>(n_before + 1),
@@ -151,10 +156,10 @@ Status Loader::begin_tensors() {
   const uint64_t n_bytes = sizes.n_bytes();
   const uint64_t limit = model_.memory_limit_bytes;
   model_.weights_bytes += n_bytes;
-  if (limit != 0 && model_.weights_bytes > limit)
+  const uint64_t total = model_.weights_bytes + model_.sessions_bytes;
+  if (limit != 0 && total > limit)
     return fail(BN_OUT_OF_MEMORY, "the weights need %llu bytes, %llu more than allowed; choose a smaller model",
-                static_cast<unsigned long long>(model_.weights_bytes),
-                static_cast<unsigned long long>(model_.weights_bytes - limit));
+                static_cast<unsigned long long>(model_.weights_bytes), static_cast<unsigned long long>(total - limit));
   Block& block = model_.memory.emplace_back();
   if (!block.allocate(n_bytes))
     return fail(
