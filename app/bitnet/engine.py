@@ -110,13 +110,14 @@ class Engine:
         before = self.capacity
         self.session.close()
         self._user, self.ids = None, []
+        self.capacity = 0  # until there is a session again
         try:
             self.session = NativeSession(self.model, n_ctx)
         except BitNetError:
             self.session = NativeSession(self.model, before)
             raise
         finally:
-            self.capacity = self.session.capacity
+            self.capacity = self.session.capacity if self.session.handle else 0
 
     def claim(self, user: object) -> None:
         """Give the session to *user*; the stream that had it ends as cancelled when it is next asked."""

@@ -63,12 +63,11 @@ def encode_chat(messages: Sequence[Message], template: ChatTemplate, tokenizer: 
     markers = {name: f"\ue000{secrets.randbelow(10**18):018}\ue001" for name in names}
     guarded = [Message(message.role, _replace(message.content, markers)) for message in messages]
     hidden = {marker: name for name, marker in markers.items()}
-    parts = re.split("(" + "|".join(hidden) + ")", template.render(guarded))
+    parts = [part for part in re.split("(" + "|".join(hidden) + ")", template.render(guarded)) if part]
     ids: list[int] = []
     for index, part in enumerate(parts):
-        if part:
-            text = hidden.get(part, part)
-            ids += tokenizer.tokenize(text, add_special=index == 0, parse_special=text == part)
+        text = hidden.get(part, part)
+        ids += tokenizer.tokenize(text, add_special=index == 0, parse_special=text == part)
     return ids
 
 

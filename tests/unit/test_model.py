@@ -257,6 +257,16 @@ def test_a_lone_surrogate_becomes_a_replacement_character(story_model: bitnet.Mo
     assert "\ufffd" in story_model.detokenize(story_model.tokenize("a\ud800b"))
 
 
+def test_numbers_that_do_not_fit_the_core_are_refused_and_not_cut(
+    seeded: Path, seeded_model: bitnet.Model
+) -> None:
+    for length in (2**64 + 7, 2**64, 2**32, 2**31):
+        with pytest.raises(BadArgument, match="context_length"):
+            asyncio.run(bitnet.load(seeded, context_length=length))
+    with pytest.raises(BadArgument, match="top_k"):
+        generate(seeded_model, [1, 2], top_k=2**32)
+
+
 def test_a_model_of_a_long_context_does_not_ask_for_gigabytes_unless_told(seeded: Path) -> None:
     key = b"bitnet-b1.58.context_length"
     data = bytearray(seeded.read_bytes())

@@ -54,6 +54,13 @@ def test_control_tokens_are_only_where_the_template_wrote_them(contents: list[st
     assert ids[0] == 0
 
 
+def test_bos_comes_first_also_where_a_person_begins_with_the_name_of_a_control_token() -> None:
+    template = ChatTemplate("{% for message in messages %}{{ message.content }}{% endfor %}")
+    ids = encode_chat([Message("user", CONTROL[0] + " hi")], template, TOKENIZER)
+    assert ids[0] == 0
+    assert ids.count(0) == 1
+
+
 def test_a_conversation_without_control_tokens_gives_the_ids_of_the_rendered_text() -> None:
     messages = [Message("user", "Hello"), Message("assistant", "Hi"), Message("user", "A < B | C >")]
     template = ChatTemplate(SOURCE)

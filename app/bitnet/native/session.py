@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from ctypes import byref, c_float, c_int32, c_size_t, c_void_p
 from typing import Any, Literal, TypeAlias
 
-from bitnet.errors import BitNetError, NotReady
+from bitnet.errors import BadArgument, BitNetError, NotReady
 from bitnet.native.library import TAP_FUNCTION
 from bitnet.native.model import NativeModel
 
@@ -30,6 +30,7 @@ class NativeSession:
 
     def __init__(self, model: NativeModel, n_ctx: int = 0) -> None:
         self.model, self.calls = model, model.calls
+        _check_int32("context_length", n_ctx)
         handle = c_void_p()
         if status := self.calls.bn_session_new(model.handle, n_ctx, byref(handle)):
             raise model.exception(status)
@@ -94,6 +95,8 @@ class NativeSession:
         repeat_last_n: int,
         seed: int,
     ) -> None:
+        _check_int32("top_k", top_k)
+        _check_int32("repeat_last_n", repeat_last_n)
         status = self.calls.bn_session_set_sampling(
             self.handle, temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, seed
         )
@@ -151,6 +154,12 @@ class NativeSession:
         """Run only the matrix kernels of one decoded token, for benchmarks; nothing else changes."""
         if status := self.calls.bn_session_run_kernels(self.handle):
             raise self.exception(status)
+
+
+def _check_int32(name: str, number: int) -> None:
+    """Refuse what ctypes would cut to 32 bits without a word."""
+    if not -(1 << 31) <= number < 1 << 31:
+        raise BadArgument(f"{name}={number} is no sensible number: give one of at most nine digits.")
 
 
 def _free_session(model: NativeModel, handle: int | None) -> None:
