@@ -35,7 +35,7 @@ DEEPEST = 100  # brackets within brackets; compilers of expressions call themsel
 FILTERS = {
     *("abs", "capitalize", "count", "d", "default", "dictsort", "escape", "e", "first"),
     *("float", "groupby", "int", "items", "last", "length", "list", "lower", "map", "max"),
-    *("min", "reject", "rejectattr", "reverse", "safe", "select", "selectattr", "sort", "sum"),
+    *("min", "reject", "rejectattr", "reverse", "safe", "select", "selectattr", "sort"),
     *("title", "unique", "upper"),
 }
 TEXT_METHODS = {
@@ -72,7 +72,7 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         self.concat = self._join  # type: ignore[method-assign]
         self.filters = {name: jinja2.filters.FILTERS[name] for name in FILTERS}
         self.filters |= {"tojson": self._to_json, "replace": self._replace, "join": self._join_items}
-        self.filters |= {"indent": self._indent, "trim": self._trim, "string": self._text}
+        self.filters |= {"indent": self._indent, "sum": self._sum, "trim": self._trim, "string": self._text}
         self.filters |= {
             "counted": self.count,
             "called": self._called,
@@ -244,6 +244,16 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         prefix = " " * min(width, 80) if isinstance(width, int) else str(width)
         _checked(len(text) + (text.count("\n") + 1) * len(prefix))
         return jinja2.filters.do_indent(text, prefix, first, blank)
+
+    def _sum(self, items: Iterable[Any], attribute: str | int | None = None, start: float = 0) -> float:
+        if attribute is not None:
+            items = map(jinja2.filters.make_attrgetter(self, attribute), items)
+        total = start
+        for item in items:
+            if not isinstance(item, int | float) or not isinstance(total, int | float):
+                raise TooMuch("it sums what are not numbers")
+            total += item
+        return total
 
     def _trim(self, value: Any, chars: str | None = None) -> str:
         text = str(self._text(value))

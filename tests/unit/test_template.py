@@ -34,6 +34,17 @@ def test_a_template_sees_the_names_it_expects() -> None:
     assert template.warnings == ()
 
 
+def test_numbers_and_text_are_reckoned_as_jinja_does() -> None:
+    source = (
+        "{{ [1, 2.5] | sum }} {{ [{'a': {'b': 2}}] | sum('a.b', 3) }} {{ [] | sum }} {{ ' a ' | trim }} "
+        "{{ 'xax' | trim('x') }} {{ 'xax'.strip('x') }} {{ 'a b'.rsplit(' ', 1)[-1] }} "
+        "{{ 7 // 2 }} {{ 7 - 2 }} {{ 7 % 2 }} {{ 7 / 2 }} {{ -7 }} {{ 'ff' | int(base=16) }}"
+    )
+    template = ChatTemplate(source)
+    assert template.warnings == ()
+    assert template.render(HELLO) == "3.5 5 0 a a a b 3 5 1 3.5 -7 255"
+
+
 def test_the_placeholder_of_bitnet_2b_is_replaced_by_its_true_format_with_a_remark() -> None:
     template = ChatTemplate(PLACEHOLDER)
     messages = [Message("system", "Be kind."), Message("user", "Hi "), Message("assistant", "Hello!"), *HELLO]
@@ -111,6 +122,9 @@ HOSTILE = {
     "{{ ('a' * 1000000) | trim('b' * 900000 + 'a') }}": "256 characters",
     "{{ [('a' * 1000000)] | map('trim', 'b' * 900000 + 'a') | list }}": "256 characters",
     "{% set t = 'a' * 1000000 %}{% for i in range(999) %}{% if t.rfind('ab' + 'a' * 250) %}{% endif %}{% endfor %}": "without end",
+    "{{ ([[1]] * 200000) | sum(start=[]) }}": "not numbers",
+    "{{ ([[1]] * 200000) | sum }}": "not numbers",
+    "{{ ([{'a': [1]}] * 99999) | sum('a', []) }}": "not numbers",
     # A compiler that calls itself for every level.
     "{{ " + "(" * 9999 + ")" * 9999 + " }}": "brackets",
     "{{ " + "- " * 9999 + "1 }}": "recursion",
