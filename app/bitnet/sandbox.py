@@ -56,7 +56,7 @@ class TooMuch(jinja2.TemplateError):
 class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
     """Compiles and runs one template at a time."""
 
-    intercepted_binops = frozenset(["+", "*", "**", "%"])
+    intercepted_binops = frozenset(["+", "-", "*", "/", "//", "%", "**"])
 
     def __init__(self) -> None:
         # The settings, names and filter that templates of the Hugging Face hub are written for. Without
@@ -126,6 +126,10 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
                 self._pay(item)
         elif isinstance(value, range):
             self.spend(ITEM * len(value))
+        elif isinstance(value, int):
+            if (n_bits := value.bit_length()) > MOST_BITS:
+                raise TooMuch("it makes a number that is too large")
+            self.spend(n_bits)
         self.spend(ITEM)
 
     def _pay_product(self, text: str, part: Any) -> None:
@@ -202,6 +206,9 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
+        if numbers or operator == "-":  # of sets; what else can be added or multiplied makes more
+            self._pay(left)
+            self._pay(right)
         if operator == "%" and not numbers:
             raise TooMuch("it formats text with %")
         if operator == "**":

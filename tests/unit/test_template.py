@@ -125,6 +125,15 @@ HOSTILE = {
     "{{ ([[1]] * 200000) | sum(start=[]) }}": "not numbers",
     "{{ ([[1]] * 200000) | sum }}": "not numbers",
     "{{ ([{'a': [1]}] * 99999) | sum('a', []) }}": "not numbers",
+    # Large numbers.
+    "{{ ('f' * 1000000) | int(base=16) is odd }}": "number",
+    "{% for i in range(9999) %}{% set n = ('f' * 1000000) | int(base=16) // 3 ** 2000 %}{% endfor %}": "number",
+    "{% for i in range(9999) %}{% set n = ('f' * 1000000) | int(base=16) % 3 ** 2000 %}{% endfor %}": "number",
+    "{% for i in range(9999) %}{% set n = 0 - ('f' * 1000000) | int(base=16) %}{% endfor %}": "number",
+    "{% for i in range(9999) %}{% set n = " + "9" * 4000 + " - 1 %}{% endfor %}": "number",
+    "{% set n = 9 ** 900 %}{% for a in range(9999) %}{% for b in range(999) %}{% set t %}{{ n }}{% endset %}{% endfor %}"
+    "{% endfor %}": "without end",
+    "{% set d = dict.fromkeys(range(99999)).keys() %}{% for i in range(99999) %}{% set e = d - d %}{% endfor %}": "without end",
     # A compiler that calls itself for every level.
     "{{ " + "(" * 9999 + ")" * 9999 + " }}": "brackets",
     "{{ " + "- " * 9999 + "1 }}": "recursion",
