@@ -14,6 +14,13 @@ PHONE = {"width": 360, "height": 640}
 
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
+# A button that has just been enabled fades to its colour. The writing mark, which has no end, may go on.
+TRANSITIONS_END = """() => Promise.all(
+  document.getAnimations()
+    .filter((each) => each instanceof CSSTransition)
+    .map((each) => each.finished.catch(() => {}))
+).then(() => {})"""
+
 # The lowest contrast of any visible text against the first opaque ground behind it, by WCAG 2's formula.
 LEAST_CONTRAST = """() => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
@@ -49,6 +56,7 @@ LEAST_CONTRAST = """() => {
 def look(page: Page, name: str, browser_name: str) -> None:
     """Take a picture; nothing may stick out sideways, and every text must be legible."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.evaluate(TRANSITIONS_END)
     page.screenshot(path=Path(SCREENSHOTS) / f"{browser_name}-{name}.png", caret="initial")
     assert page.evaluate(OVERFLOW) <= 0, f"{name} scrolls sideways"
     contrast, text = page.evaluate(LEAST_CONTRAST)
