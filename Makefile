@@ -101,7 +101,8 @@ test-pyodide: build/dist.complete build/test-wheels/.complete
 
 test-e2e: build/dist.complete $(VENV)/.dev $(VENV)/.installed smollm2
 	eval "$$($(PYTHON) tools/browsers.py --install)"; \
-	    $(PYTHON) -m pytest tests/e2e --browser chromium --browser firefox --junitxml=build/reports/e2e.xml
+	    run() { $(PYTHON) -m pytest tests/e2e --browser chromium --browser firefox --junitxml=build/reports/e2e.xml "$$@"; }; \
+	    run || { echo "What failed is tried once more, alone: real browsers on a busy machine."; run --last-failed; }
 
 .PHONY: reference
 reference: build/reference/.complete $(NATIVE) smollm2 ## against llama.cpp and Hugging Face transformers, which are built for it (10 minutes)
