@@ -5,6 +5,9 @@ CORE_SOURCES := $(addprefix src/,api.cpp arithmetic.cpp byte_alphabet.cpp byte_p
   special_tokens.cpp status.cpp tensor_type.cpp tokenizer.cpp unicode.cpp unicode_tables.cpp vocabulary.cpp \
   weights.cpp)
 
+# Of the native build only: ranks as threads.
+NATIVE_SOURCES := native/ranks.cpp
+
 # One set of kernels per instruction set; sets_*.cpp says which of them a build holds.
 KERNELS := $(addprefix src/kernels/,dequantize.cpp kernels.cpp scalar.cpp)
 KERNEL_SOURCES_simd128 := $(KERNELS) $(addprefix src/kernels/,wasm_simd128.cpp sets_simd128.cpp)

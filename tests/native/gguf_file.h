@@ -217,4 +217,22 @@ struct Conversation {
   }
 };
 
+// Push only the header and what `rank` keeps; all else is skipped, as where a file is handed out to its ranks.
+inline bn_status push_own_bytes(bn_model* model, uint32_t rank, const Bytes& file) {
+  size_t position = 0;
+  for (; bn_model_stage(model) == 0; ++position)
+    if (const bn_status status = bn_model_push(model, &file[position], 1); status != BN_OK) return status;
+  std::vector<uint64_t> runs(2000);
+  size_t n_runs = 0;
+  if (const bn_status status = bn_model_kept(model, rank, runs.data(), runs.size() / 2, &n_runs); status != BN_OK)
+    return status;
+  for (size_t i = 0; i < n_runs; ++i) {
+    const auto begin = static_cast<size_t>(runs[2 * i]), end = static_cast<size_t>(runs[2 * i + 1]);
+    if (const bn_status status = bn_model_skip(model, begin - position); status != BN_OK) return status;
+    if (const bn_status status = bn_model_push(model, &file[begin], end - begin); status != BN_OK) return status;
+    position = end;
+  }
+  return BN_OK;
+}
+
 }  // namespace test

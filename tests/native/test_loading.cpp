@@ -225,6 +225,37 @@ const Refusal refusals[] = {
 
 }  // namespace
 
+TEST_CASE("what ranks keep is together the whole of every matrix, and only what they do not keep can be skipped") {
+  const Bytes file = SmallModel::file().bytes();
+  uint64_t n_bytes_of_all = 0;
+  for (const uint32_t rank : {0u, 1u, 2u}) {
+    const auto exchange = [](void*, void*, size_t, size_t, size_t, size_t) { return 1; };
+    bn_model* model = nullptr;
+    REQUIRE(bn_model_new(file.size(), nullptr, 0, rank, 3, exchange, nullptr, nullptr, nullptr, &model) == BN_OK);
+    uint64_t runs[400];
+    size_t n_runs = 0, position = 0;
+    CHECK(bn_model_kept(model, 0, runs, 200, &n_runs) == BN_NOT_READY);
+    CHECK(bn_model_skip(model, 1) == BN_NOT_READY);
+    for (; bn_model_stage(model) == 0; ++position) REQUIRE(bn_model_push(model, &file[position], 1) == BN_OK);
+    CHECK(bn_model_kept(model, 3, runs, 200, &n_runs) == BN_BAD_ARGUMENT);
+    CHECK(bn_model_kept(model, rank, runs, 1, &n_runs) == BN_BUFFER_TOO_SMALL);
+    REQUIRE(bn_model_kept(model, rank, runs, n_runs, &n_runs) == BN_OK);
+    for (size_t i = 0; i < n_runs; ++i) n_bytes_of_all += runs[2 * i + 1] - runs[2 * i];
+    CHECK(bn_model_skip(model, runs[0] - position + 1) == BN_BAD_ARGUMENT);
+    CHECK(bn_model_skip(model, runs[0] - position) == BN_OK);
+    CHECK(bn_model_position(model) == runs[0]);
+    CHECK(bn_model_skip(model, 1) == BN_BAD_ARGUMENT);
+    bn_model_free(model);
+  }
+  uint64_t of_matrices = 0, of_all = 0;  // scales, 4 bytes, and vectors are kept by each rank
+  for (const Tensor& tensor : SmallModel::file().tensors) {
+    const bool ternary = tensor.type == 36;
+    of_matrices += tensor.shape.size() == 1 ? 0 : tensor.data.size() - (ternary ? 32 : 0);
+    of_all += tensor.shape.size() == 1 ? tensor.data.size() : ternary ? 4 : 0;
+  }
+  CHECK(n_bytes_of_all == of_matrices + 3 * of_all);
+}
+
 TEST_CASE("a small model loads and says what it is") {
   const Loaded loaded(SmallModel::file().bytes());
   REQUIRE_MESSAGE(loaded.status == BN_OK, loaded.error());

@@ -2,9 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <barrier>
 #include <thread>
 
+#include "bitnet_ranks.h"
 #include "gguf_file.h"
 #include "kernel_check.h"
 
@@ -30,56 +30,34 @@ std::vector<float> prefill_in_slices(bn_model* model, size_t slice) {
   return conversation.logits();
 }
 
-// Ranks as threads: an exchange copies every rank's part to all others between two barriers.
-class Ranks {
- public:
-  explicit Ranks(uint32_t n_ranks) : n_ranks_(n_ranks), barrier_(n_ranks), rows_(n_ranks) {}
+enum class Feed { whole_file, own_bytes };
 
-  std::vector<std::vector<float>> logits(const Bytes& file) {
-    std::vector<std::vector<float>> results(n_ranks_);
-    std::vector<std::thread> threads;
-    for (uint32_t rank = 0; rank < n_ranks_; ++rank)
-      threads.emplace_back([&, rank] {
-        Seat seat = {this, rank};
-        bn_model* model = nullptr;
-        if (bn_model_new(file.size(), nullptr, 0, rank, n_ranks_, exchange, &seat, nullptr, nullptr, &model) == BN_OK &&
-            bn_model_push(model, file.data(), file.size()) == BN_OK && bn_model_finish(model) == BN_OK) {
-          Conversation conversation(model);
-          if (bn_session_prefill(conversation.session, prompt.data(), prompt.size(), 1) == BN_OK)
-            results[rank] = conversation.logits();
-        }
-        bn_model_free(model);
-      });
-    for (std::thread& thread : threads) thread.join();
-    return results;
-  }
-
- private:
-  struct Seat {
-    Ranks* ranks;
-    uint32_t rank;
-  };
-  struct Part {
-    uint8_t* data;
-    size_t begin, end;
-  };
-
-  static int32_t exchange(void* user, void* data, size_t n_rows, size_t row_bytes, size_t begin, size_t end) {
-    const auto [ranks, rank] = *static_cast<Seat*>(user);
-    ranks->rows_[rank] = {static_cast<uint8_t*>(data), begin, end};
-    ranks->barrier_.arrive_and_wait();
-    for (const Part& part : ranks->rows_)
-      for (size_t row = 0; row < n_rows && part.data != data; ++row)
-        std::memcpy(static_cast<uint8_t*>(data) + row * row_bytes + part.begin,
-                    part.data + row * row_bytes + part.begin, part.end - part.begin);
-    ranks->barrier_.arrive_and_wait();
-    return 0;
-  }
-
-  uint32_t n_ranks_;
-  std::barrier<> barrier_;
-  std::vector<Part> rows_;
-};
+// Logits of every rank, each of which is a thread; empty for one that failed.
+std::vector<std::vector<float>> logits_of_ranks(const Bytes& file, uint32_t n_ranks, Feed feed = Feed::whole_file,
+                                                uint32_t failing_rank = UINT32_MAX) {
+  bn_ranks* ranks = bn_ranks_new(n_ranks);
+  std::vector<std::vector<float>> results(n_ranks);
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 0; rank < n_ranks; ++rank)
+    threads.emplace_back([&, rank] {
+      bn_model* model = nullptr;
+      if (bn_model_new(file.size(), nullptr, 0, rank, n_ranks, bn_ranks_exchange, bn_ranks_seat(ranks, rank), nullptr,
+                       nullptr, &model) == BN_OK &&
+          (feed == Feed::whole_file ? bn_model_push(model, file.data(), file.size())
+                                    : push_own_bytes(model, rank, file)) == BN_OK &&
+          bn_model_finish(model) == BN_OK) {
+        Conversation conversation(model);
+        if (rank == failing_rank)
+          bn_ranks_abort(ranks);
+        else if (bn_session_prefill(conversation.session, prompt.data(), prompt.size(), 1) == BN_OK)
+          results[rank] = conversation.logits();
+      }
+      bn_model_free(model);
+    });
+  for (std::thread& thread : threads) thread.join();
+  bn_ranks_free(ranks);
+  return results;
+}
 
 }  // namespace
 
@@ -126,8 +104,21 @@ TEST_CASE("any number of ranks gives the bits of one, also where heads cannot be
   const std::vector<float> expected = prefill_in_slices(loaded.model, 40);
   for (const uint32_t n_ranks : {2u, 3u, 5u}) {
     CAPTURE(n_ranks);
-    for (const std::vector<float>& logits : Ranks(n_ranks).logits(file)) CHECK(logits == expected);
+    for (const std::vector<float>& logits : logits_of_ranks(file, n_ranks)) CHECK(logits == expected);
   }
+}
+
+TEST_CASE("a rank needs no byte of the file but those that it keeps") {
+  const Bytes file = SmallModel::file().bytes();
+  const Loaded loaded(file);
+  const std::vector<float> expected = prefill_in_slices(loaded.model, 40);
+  for (const uint32_t n_ranks : {2u, 5u})
+    for (const std::vector<float>& logits : logits_of_ranks(file, n_ranks, Feed::own_bytes)) CHECK(logits == expected);
+}
+
+TEST_CASE("when a rank fails the others stop waiting for it") {
+  for (const std::vector<float>& logits : logits_of_ranks(SmallModel::file().bytes(), 3, Feed::whole_file, 1))
+    CHECK(logits.empty());
 }
 
 TEST_CASE("going back and running other tokens leaves no trace of what was forgotten") {

@@ -72,6 +72,7 @@ typedef struct bn_session bn_session;
 /* file_bytes: size of the whole file, 0 if unknown. kernel: a name from bn_kernel_name, NULL for the best.
  * memory_limit_bytes: refuse weights plus sessions above this, 0 for no limit.
  * rank of n_ranks (at most 256): which rows of every matrix this copy holds; exchange may be NULL when n_ranks is 1.
+ * Every rank must then make the same bn_session calls with the same arguments, in the same order.
  * log may be NULL. *model is NULL after a failure (BN_BAD_ARGUMENT, BN_OUT_OF_MEMORY). */
 BN_API bn_status bn_model_new(uint64_t file_bytes, const char* kernel, uint64_t memory_limit_bytes, uint32_t rank,
                               uint32_t n_ranks, bn_exchange_fn exchange, void* exchange_user, bn_log_fn log,
@@ -98,6 +99,15 @@ BN_API bn_status bn_model_finish(bn_model* model) BN_NOEXCEPT;
 BN_API bn_status bn_model_next_part(bn_model* model, uint64_t file_bytes) BN_NOEXCEPT;
 BN_API uint32_t bn_model_parts_left(const bn_model* model) BN_NOEXCEPT;
 
+/* Which bytes of the file that is arriving a rank keeps (stage 1): runs of offsets in it, two numbers each, [begin,
+ * end), in order. *n_runs is how many there are; BN_BUFFER_TOO_SMALL when that exceeds capacity. Whoever hands a file
+ * out to the ranks sends each of them the header and these runs, and tells it by bn_model_skip what lies between. */
+BN_API bn_status bn_model_kept(bn_model* model, uint32_t rank, uint64_t* runs, size_t capacity,
+                               size_t* n_runs) BN_NOEXCEPT;
+/* The next n_bytes of the file will not come: this rank keeps none of them. BN_BAD_ARGUMENT, and nothing has changed,
+ * if it does. */
+BN_API bn_status bn_model_skip(bn_model* model, uint64_t n_bytes) BN_NOEXCEPT;
+
 /* 0 reading the header, 1 header known and tensors arriving, 2 ready, 3 failed. */
 BN_API int32_t bn_model_stage(const bn_model* model) BN_NOEXCEPT;
 BN_API uint64_t bn_model_position(const bn_model* model) BN_NOEXCEPT; /* bytes committed so far */
@@ -106,7 +116,8 @@ BN_API uint64_t bn_model_position(const bn_model* model) BN_NOEXCEPT; /* bytes c
 
 /* One JSON object, valid until the header of another part arrives or the model is freed; NULL before any header:
  *   architecture, name, kernel, file_type, n_params, n_vocab, n_layers, n_embd, n_ff, n_heads, n_kv_heads,
- *   head_dim, n_ctx_train, rope_base, rms_eps, activation, weights_bytes, kv_bytes_per_position, data_offset,
+ *   head_dim, n_ctx_train, rope_base, rms_eps, activation, n_ranks, weights_bytes and kv_bytes_per_position (of all
+ *   ranks together), data_offset,
  *   tokenizer {model, pre, bos, eos, eot, pad, add_bos, add_eos, end_ids[]}, chat_template (or null),
  *   warnings [sentence], metadata [{key, type, value (of a string its first 4096 bytes)} or {key, type, count}],
  *   tensors [{name, type, shape[] (ne[0] first), offset, n_bytes}]. */

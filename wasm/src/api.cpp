@@ -119,6 +119,26 @@ bn_status bn_model_finish(bn_model* model) noexcept {
   return model->progress(model->loader.finish());
 }
 
+bn_status bn_model_kept(bn_model* model, uint32_t rank, uint64_t* runs, size_t capacity, size_t* n_runs) noexcept {
+  if (model == nullptr || n_runs == nullptr || rank >= model->model.rank.count || (runs == nullptr && capacity > 0))
+    return BN_BAD_ARGUMENT;
+  std::vector<Loader::Run> found;
+  if (Status status = model->loader.kept(rank, found); !status.ok()) return model->report(status);
+  *n_runs = found.size();
+  if (found.size() > capacity)
+    return model->report(fail(BN_BUFFER_TOO_SMALL, "%zu runs do not fit into room for %zu", found.size(), capacity));
+  for (size_t i = 0; i < found.size(); ++i) {
+    runs[2 * i] = found[i].begin;
+    runs[2 * i + 1] = found[i].end;
+  }
+  return model->report({});
+}
+
+bn_status bn_model_skip(bn_model* model, uint64_t n_bytes) noexcept {
+  if (model == nullptr) return BN_BAD_ARGUMENT;
+  return model->report(model->loader.skip(n_bytes));
+}
+
 bn_status bn_model_next_part(bn_model* model, uint64_t file_bytes) noexcept {
   if (model == nullptr) return BN_BAD_ARGUMENT;
   return model->report(model->loader.next_part(file_bytes));

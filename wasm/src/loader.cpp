@@ -96,6 +96,36 @@ Status Loader::push(std::span<const uint8_t> bytes) {
   return stage_ == Stage::failed ? failure_ : Status();
 }
 
+Status Loader::skip(uint64_t n_bytes) {
+  if (stage_ == Stage::failed) return failure_;
+  if (stage_ != Stage::tensors) return fail(BN_NOT_READY, "only between the tensors of a file bytes can be skipped");
+  const uint64_t end = next_segment_ < segments_.size() ? segments_[next_segment_].begin : UINT64_MAX;
+  if (position_ > end || n_bytes > end - position_)
+    return fail(BN_BAD_ARGUMENT, "%llu bytes are to be skipped at byte %llu, but this rank needs some of them",
+                static_cast<unsigned long long>(n_bytes), static_cast<unsigned long long>(position_));
+  position_ += n_bytes;
+  return {};
+}
+
+Status Loader::plan_of(uint32_t rank, Planner& sizes, std::vector<Segment>& segments) const {
+  Weights weights;
+  return Inventory(model_.config, {rank, model_.rank.count}, weights).plan(*model_.parts.back(), sizes, segments);
+}
+
+Status Loader::kept(uint32_t rank, std::vector<Run>& runs) const {
+  if (stage_ == Stage::failed) return failure_;
+  if (stage_ != Stage::tensors) return fail(BN_NOT_READY, "what a rank keeps is known while the tensors arrive");
+  Planner sizes;
+  std::vector<Segment> segments;
+  BN_TRY(plan_of(rank, sizes, segments));
+  for (const Segment& segment : segments)
+    if (!runs.empty() && runs.back().end == segment.begin)
+      runs.back().end = segment.end;
+    else
+      runs.push_back({segment.begin, segment.end});
+  return {};
+}
+
 Status Loader::take_header_bytes(std::span<const uint8_t> bytes) {
   size_t used = 0;
   BN_TRY(model_.parts.back()->feed(bytes, used));
@@ -156,6 +186,13 @@ Status Loader::begin_tensors() {
   const uint64_t n_bytes = sizes.n_bytes();
   const uint64_t limit = model_.memory_limit_bytes;
   model_.weights_bytes += n_bytes;
+  for (uint32_t rank = 0; rank < model_.rank.count; ++rank)
+    if (rank != model_.rank.index) {
+      Planner of_another;
+      std::vector<Segment> unused;
+      BN_TRY(plan_of(rank, of_another, unused));
+      model_.other_weights_bytes += of_another.n_bytes();
+    }
   const uint64_t total = model_.weights_bytes + model_.sessions_bytes;
   if (limit != 0 && total > limit)
     return fail(BN_OUT_OF_MEMORY, "the weights need %llu bytes, %llu more than allowed; choose a smaller model",

@@ -25,6 +25,12 @@ class Loader {
   std::span<uint8_t> window();
   Status commit(size_t n_bytes);  // that many bytes have been written to the window
   Status push(std::span<const uint8_t> bytes);
+  Status skip(uint64_t n_bytes);  // they are not kept here, and will not come
+  // Bytes of the part that is arriving which a rank keeps.
+  struct Run {
+    uint64_t begin, end;
+  };
+  Status kept(uint32_t rank, std::vector<Run>& runs) const;
   // The bytes of this part are complete; those of the next one follow.
   Status next_part(uint64_t file_bytes);
   Status finish();
@@ -34,6 +40,7 @@ class Loader {
   Status read_first_header();
   Status check_part() const;
   Status begin_tensors();
+  Status plan_of(uint32_t rank, Planner& sizes, std::vector<Segment>& segments) const;
   Status end_part();
   Status take_tensor_bytes(size_t n_bytes);
   Status check(const Segment& segment, std::span<const uint8_t> bytes);

@@ -46,15 +46,15 @@ struct Model {
   Weights weights;
   bool ready = false;  // all weights are there
   uint64_t weights_bytes = 0;
+  uint64_t other_weights_bytes = 0;     // what the other ranks hold
   mutable uint64_t sessions_bytes = 0;  // of all sessions that live now
   std::vector<Block> memory;            // of the weights, one block for each part
   std::vector<std::string> warnings;
 
   const Metadata& metadata() const noexcept { return parts.front()->metadata(); }
 
-  uint64_t kv_bytes_per_position() const noexcept {
-    const Rank::Part heads = rank.part(config.n_kv_heads, 1);
-    return uint64_t{2} * sizeof(uint16_t) * config.n_layers * (heads.end - heads.begin) * config.head_dim;
+  uint64_t kv_bytes_per_position() const noexcept {  // of all ranks
+    return uint64_t{2} * sizeof(uint16_t) * config.n_layers * config.n_kv_heads * config.head_dim;
   }
 };
 

@@ -81,7 +81,8 @@ std::string model_info(const Model& model) {
   json.key("rope_base").value(static_cast<double>(config.rope_base));
   json.key("rms_eps").value(static_cast<double>(config.rms_eps));
   json.key("activation").value(config.architecture.activation == Activation::squared_relu ? "relu2" : "silu");
-  json.key("weights_bytes").value(model.weights_bytes);
+  json.key("n_ranks").value(size(model.rank.count));
+  json.key("weights_bytes").value(model.weights_bytes + model.other_weights_bytes);
   json.key("kv_bytes_per_position").value(model.kv_bytes_per_position());
   json.key("data_offset").value(model.parts.front()->data_start());
   write_tokenizer(json, model.tokenizer);
