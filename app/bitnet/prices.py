@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
+
+from bitnet.allowance import NODE, TURN
 
 #: Tests that look at a value without reading it.
 QUICK_TESTS = {
@@ -16,6 +20,13 @@ QUICK_TESTS = {
 
 class Prices(NodeTransformer):
     """Lets everything that makes, compares or walks over values pay for them."""
+
+    def __init__(self) -> None:
+        self._n_nodes = 0  # visited so far
+
+    def visit(self, node: nodes.Node, *args: Any, **options: Any) -> Any:
+        self._n_nodes += 1
+        return super().visit(node, *args, **options)
 
     def visit_List(self, node: nodes.List) -> nodes.Node:
         return _through("counted", self.generic_visit(node))
@@ -57,9 +68,27 @@ class Prices(NodeTransformer):
         return node
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
-        self.generic_visit(node)
-        node.iter = _through("steps", node.iter)
+        price = self._visit_body(node)
+        # The iterable pays for a test, which is run for every item.
+        node.iter = _through("steps", node.iter, nodes.Const(price if node.test else TURN))
         return node
+
+    def visit_Macro(self, node: nodes.Macro | nodes.CallBlock | nodes.Block) -> nodes.Node:
+        self._visit_body(node)
+        return node
+
+    visit_CallBlock = visit_Block = visit_Macro
+
+    def _visit_body(self, node: nodes.For | nodes.Macro | nodes.CallBlock | nodes.Block) -> int:
+        """Let a body, each time it is run, pay for all nodes that it holds: that price is returned."""
+        n_before = self._n_nodes
+        self.generic_visit(node)
+        price = NODE * (self._n_nodes - n_before)
+        paying = nodes.ExprStmt(_through("worked", nodes.Const(None), nodes.Const(price)))
+        node.body.insert(0, paying)
+        if isinstance(node, nodes.For) and node.else_:  # a recursive loop may come here again and again
+            node.else_.insert(0, paying)
+        return price
 
 
 def _count_arguments(node: nodes.Filter | nodes.Test) -> None:
@@ -72,5 +101,5 @@ def _count_arguments(node: nodes.Filter | nodes.Test) -> None:
         node.dyn_kwargs = _through("counted", node.dyn_kwargs)
 
 
-def _through(name: str, node: nodes.Node) -> nodes.Filter:
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+def _through(name: str, node: nodes.Node, *arguments: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(node, name, list(arguments), [], None, None, lineno=node.lineno)

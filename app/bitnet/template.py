@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import jinja2
 
+from bitnet.allowance import MOST_CHARACTERS, TooMuch
 from bitnet.errors import BadArgument, TemplateError
 from bitnet.formats import FORMATS, Format
 from bitnet.records import Message
-from bitnet.sandbox import MOST_CHARACTERS, Sandbox, TooMuch
+from bitnet.sandbox import Sandbox
 
 MAX_TEMPLATE_CHARACTERS = 64 * 1024  # the longest published templates have some 20,000
 TRIALS = (
@@ -96,14 +97,14 @@ class ChatTemplate:
 
     def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
         entries = [{"role": message.role, "content": message.content} for message in messages]
-        self._sandbox.refill()
+        self._sandbox.allowance.refill()
         parts, size = [], 0
         for part in self._template.generate(
             messages=entries, add_generation_prompt=add_generation_prompt, **self._tokens
         ):
             parts.append(part)
             size += len(part)
-            self._sandbox.spend(len(part))
+            self._sandbox.allowance.spend(len(part))
             if size > MOST_CHARACTERS:
                 raise TooMuch(f"the prompt has more than {MOST_CHARACTERS:,} characters")
         return "".join(parts)

@@ -4,9 +4,11 @@ import re
 import time
 
 import pytest
+from bitnet.allowance import MOST_SECONDS, READ_CLOCK_EVERY, Allowance, TooMuch
 from bitnet.errors import BadArgument, TemplateError
 from bitnet.records import Message
 from bitnet.template import ChatTemplate
+from hostile_templates import COLLIDING_PAIRS, HOSTILE
 
 HELLO = [Message("user", " Hello ")]
 PLACEHOLDER = (
@@ -64,92 +66,58 @@ def test_without_a_usable_template_a_plain_format_is_used_with_a_warning(source:
     assert len(template.warnings) == 1
 
 
-# ruff: noqa: E501 - a template reads best in one line
-
-#: Templates that must not be used, and what the warning says of each.
-HOSTILE = {
-    "{{ raise_exception('roles must alternate') }}": "roles must alternate",
-    "{{ messages[7].content }}": "no element 7",
-    "{{ 1 // 0 }}": "zero",
-    "{{ messages.append('x') }}": "unsafe",  # immutable
-    # Ways out of a template that is not sandboxed.
-    "{{ ''.__class__.__mro__[1].__subclasses__() }}": "unsafe",
-    "{{ cycler.__init__.__globals__ }}": "unsafe",
-    "{% include 'x' %}": "no loader",
-    # Much text.
-    "{% for i in range(100000) %}{{ 'x' * 48 }}{% endfor %}": "more than",
-    "{{ 'x' * 10 ** 9 }}": "more than",
-    "{{ [0] * 10 ** 9 }}": "more than",
-    "{{ 'x'.center(1000000000) }}": "unsafe",
-    "{{ '{:1000000000}'.format(1) }}": "unsafe",
-    "{{ '%1000000000d' % 1 }}": "formats text",
-    "{{ ('x' * 9999) | replace('x', 'y' * 9999) }}": "more than",
-    "{{ ('x' * 9999).replace('x', 'y' * 9999) }}": "more than",
-    "{{ ('x' * 9999).join(range(9999)) }}": "more than",
-    "{{ range(9999) | join('x' * 9999) }}": "more than",
-    "{{ strftime_now('%999999999Y') }}": "date",
-    "{% set n = namespace(s='x') %}{% for i in range(60) %}{% set n.s = n.s ~ n.s %}{% endfor %}": "more than",
-    "{% set n = namespace(s='x') %}{% for i in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}": "more than",
-    "{% set n = namespace(s='x') %}{% for i in range(60) %}{% set t %}{{ n.s }}{{ n.s }}{% endset %}"
-    "{% set n.s = t %}{% endfor %}": "more than",
-    "{% set n = namespace(s=[1]) %}{% for i in range(60) %}{% set n.s = [n.s, n.s] %}{% endfor %}": "without end",
-    "{{ (2 ** 4000) ** 4000 }}": "number",
-    "{{ range(100000) | map('replace', '1', 'x' * 100000) | list }}": "without end",
-    # Much work without a word of output.
-    "{% for i in range(10 ** 9) %}x{% endfor %}": "Range too big",
-    "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}": "without end",
-    "{% for a in range(99999) %}{% set b = range(99999) | list %}{% endfor %}": "without end",
-    "{% for a in range(99999) %}{% set b = ('x' * 1000000)[1:] %}{% endfor %}": "without end",
-    "{% for a in range(99999) %}{% if 'y' in 'x' * 1000000 %}{% endif %}{% endfor %}": "without end",
-    "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}": "without end",
-    "{% for i in [1] recursive %}{% if loop.depth < 60 %}{{ loop([1, 1]) }}{% endif %}{% endfor %}": "without end",
-    "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}": "recursion",
-    # Arguments of filters and tests.
-    "{% set a = 'a.' * 500000 %}{% for i in range(999) %}{{ [1] | map(attribute=a, default=1) | list }}{% endfor %}": "without end",
-    "{{ ([1] * 99999) | map(attribute='a.' * 999, default=1) | list }}": "without end",
-    "{% set l = [1] * 400000 %}{% for i in range(100000) %}{% if 0 is in(l) %}{% endif %}{% endfor %}": "without end",
-    "{% set l = [1] * 400000 %}{% for i in range(100000) %}{% if 0 is in(*[l]) %}{% endif %}{% endfor %}": "without end",
-    "{% set l = [1] * 400000 %}{{ range(1, 100000) | reject('in', l) | list }}": "without end",
-    "{% set d = dict([(1, 1)]) %}{% set l = [d] * 400000 %}{{ range(2, 100000) | reject('in', dict(a=l).values()) | list }}": "without end",
-    # What takes time by the product of two lengths.
-    "{{ ('a' * 1000000).rfind('ab' + 'a' * 500000) }}": "256 characters",
-    "{{ ('a' * 1000000).rindex('ab' + 'a' * 500000) }}": "256 characters",
-    "{{ ('a' * 1000000).rpartition('ab' + 'a' * 500000) }}": "256 characters",
-    "{{ ('a' * 1000000).rsplit(sep='ab' + 'a' * 500000) }}": "256 characters",
-    "{{ ('a' * 1000000).strip('b' * 900000 + 'a') }}": "256 characters",
-    "{{ ('a' * 1000000).lstrip('b' * 900000 + 'a') }}": "256 characters",
-    "{{ ('a' * 1000000).rstrip('b' * 900000 + 'a') }}": "256 characters",
-    "{{ ('a' * 1000000) | trim('b' * 900000 + 'a') }}": "256 characters",
-    "{{ [('a' * 1000000)] | map('trim', 'b' * 900000 + 'a') | list }}": "256 characters",
-    "{% set t = 'a' * 1000000 %}{% for i in range(999) %}{% if t.rfind('ab' + 'a' * 250) %}{% endif %}{% endfor %}": "without end",
-    "{{ ([[1]] * 200000) | sum(start=[]) }}": "not numbers",
-    "{{ ([[1]] * 200000) | sum }}": "not numbers",
-    "{{ ([{'a': [1]}] * 99999) | sum('a', []) }}": "not numbers",
-    # Large numbers.
-    "{{ ('f' * 1000000) | int(base=16) is odd }}": "number",
-    "{% for i in range(9999) %}{% set n = ('f' * 1000000) | int(base=16) // 3 ** 2000 %}{% endfor %}": "number",
-    "{% for i in range(9999) %}{% set n = ('f' * 1000000) | int(base=16) % 3 ** 2000 %}{% endfor %}": "number",
-    "{% for i in range(9999) %}{% set n = 0 - ('f' * 1000000) | int(base=16) %}{% endfor %}": "number",
-    "{% for i in range(9999) %}{% set n = " + "9" * 4000 + " - 1 %}{% endfor %}": "number",
-    "{% set n = 9 ** 900 %}{% for a in range(9999) %}{% for b in range(999) %}{% set t %}{{ n }}{% endset %}{% endfor %}"
-    "{% endfor %}": "without end",
-    "{% set d = dict.fromkeys(range(99999)).keys() %}{% for i in range(99999) %}{% set e = d - d %}{% endfor %}": "without end",
-    # A compiler that calls itself for every level.
-    "{{ " + "(" * 9999 + ")" * 9999 + " }}": "brackets",
-    "{{ " + "- " * 9999 + "1 }}": "recursion",
-    "{% if 1 %}" * 3000 + "{% endif %}" * 3000: "recursion",
-}
-
-
 @pytest.mark.parametrize("source", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_template_that_fails_or_attacks_is_replaced_with_a_warning(source: str) -> None:
     clock = time.monotonic()
     template = ChatTemplate(source)
-    assert time.monotonic() - clock < 30  # 2 s of work natively; Pyodide on a busy machine takes longer
+    assert time.monotonic() - clock < 3 * MOST_SECONDS  # it is compiled too, and every check has its distance
     assert template.render(HELLO) == "User: Hello\nAssistant:"
     (warning,) = template.warnings
     assert HOSTILE[source] in warning
     assert re.match(r"The model's chat template cannot be used \([^\n]+\): a plain [^\n]+\.$", warning)
+
+
+def test_the_clock_ends_what_takes_more_time_than_its_price_says() -> None:
+    times = iter([0.0, 0.0, MOST_SECONDS / 2, MOST_SECONDS + 0.1])
+    allowance = Allowance(clock=lambda: next(times))
+    for _ in range(2):
+        allowance.spend(READ_CLOCK_EVERY + 1)
+    with pytest.raises(TooMuch, match="more than 5 seconds"):
+        allowance.spend(READ_CLOCK_EVERY + 1)
+
+
+def test_a_reason_that_is_no_text_is_a_reason_too() -> None:
+    (warning,) = ChatTemplate("{{ raise_exception([1]) }}").warnings
+    assert "cannot be used ([1])" in warning
+
+
+def test_a_namespace_that_holds_itself_is_not_written_out() -> None:
+    source = (
+        "{% set n = namespace(a=1) %}"
+        "{% for i in range(99) %}{% set n.a = namespace(b=n, c=n.a) %}{% endfor %}{{ n }}"
+    )
+    template = ChatTemplate(source)
+    assert template.render(HELLO) == "<Namespace>"
+    assert template.warnings == ()
+
+
+def test_dictionaries_and_unique_are_those_of_jinja() -> None:
+    source = (
+        "{{ dict(messages[0], role='me', n={1: 2}) | tojson }} {{ dict([('a', 1)]).a }} {{ dict() }} "
+        "{{ namespace({'a': 1}, b=2).b }} {{ ['b', 'B', 'a', 1, 1] | unique | join }} "
+        "{{ ['b', 'B'] | unique(true) | list }} "
+        "{{ [{'a': 1}, {'a': 1, 'b': 2}] | unique(attribute='a') | list }}"
+    )
+    template = ChatTemplate(source)
+    assert template.warnings == ()
+    assert template.render([Message("user", "x")]) == (
+        """{"role": "me", "content": "x", "n": {"1": 2}} 1 {} 2 ba1 ['b', 'B'] [{'a': 1}]"""
+    )
+
+
+def test_a_few_keys_may_be_numbers() -> None:
+    template = ChatTemplate(COLLIDING_PAIRS + "{{ dict(n.pairs[:256]) | length }}")
+    assert template.render(HELLO) == "256"
 
 
 def test_a_template_that_fails_later_gives_one_sentence() -> None:
@@ -171,7 +139,8 @@ def test_a_long_conversation_costs_a_small_part_of_what_is_allowed() -> None:
         "{% set n.last = loop.index0 %}{% endif %}{% endfor %}"
         "{% for m in messages %}{% if '</think>' in m.content %}"
         "{% set c = m.content.split('</think>')[-1].lstrip('\\n') %}{% else %}"
-        "{% set c = m['content'] | trim %}{% endif %}{{ '<|im_start|>' + m.role + '\\n' + c + '<|im_end|>' }}{% endfor %}"
+        "{% set c = m['content'] | trim %}{% endif %}"
+        "{{ '<|im_start|>' + m.role + '\\n' + c + '<|im_end|>' }}{% endfor %}"
     )
     messages = [Message("user", "What is it? " * 50), Message("assistant", "It is that. " * 100)] * 200
     assert len(ChatTemplate(source).render(messages)) > 360_000
