@@ -21,6 +21,10 @@ let jump = false;
 let failed = false;
 /** The answer that was stopped, until Python has cut it where the visitor saw it end. */
 let held = "";
+/** How many events Python has been told of; and, for each field, how many there were when it was last written to. */
+let nEvents = 0;
+/** @type {Map<string, number>} */
+const writtenAfter = new Map();
 
 // ---- From Python to the page ----------------------------------------------------------------------------------
 
@@ -49,8 +53,8 @@ function build(tree) {
   return made;
 }
 
-/** @param {Patch} patch */
-function apply(patch) {
+/** @param {Patch} patch @param {number} answers */
+function apply(patch, answers) {
   switch (patch[0]) {
     case "attribute":
       return setAttribute(element(patch[1]), patch[2], patch[3]);
@@ -62,7 +66,8 @@ function apply(patch) {
       if (patch[1] !== held) element(patch[1]).append(patch[2]);
       return;
     case "value":
-      /** @type {HTMLInputElement} */ (element(patch[1])).value = patch[2];
+      // What the visitor has written since then is newer, and Python will be told of it.
+      if ((writtenAfter.get(patch[1]) ?? -1) < answers) /** @type {HTMLInputElement} */ (element(patch[1])).value = patch[2];
       return;
     case "create": {
       const parent = element(patch[1]);
@@ -128,7 +133,7 @@ const post = (toWorker) => worker.postMessage(toWorker);
 
 /** @param {string} name @param {Record<string, string>} [fields] @param {File[]} [files] */
 function tell(name, fields = {}, files = []) {
-  post({ type: "event", name, fields, files });
+  post({ type: "event", number: ++nEvents, name, fields, files });
 }
 
 worker.addEventListener("message", ({ data }) => {
@@ -136,7 +141,7 @@ worker.addEventListener("message", ({ data }) => {
   if (fromWorker.type === "failed") return fail(fromWorker.sentence);
   const follow = jump || isAtEnd();
   jump = false;
-  fromWorker.patches.forEach(apply);
+  for (const patch of fromWorker.patches) apply(patch, fromWorker.answers);
   if (follow) scroller.scrollTop = scroller.scrollHeight;
 });
 worker.addEventListener("error", (event) => {
@@ -203,6 +208,10 @@ document.addEventListener("submit", (event) => {
   jump = form === composer;
   tell(action, fieldsOf(form));
   finish(form);
+});
+
+document.addEventListener("input", ({ target }) => {
+  if (target instanceof HTMLElement) writtenAfter.set(target.id, nEvents);
 });
 
 document.addEventListener("change", ({ target }) => {

@@ -25,14 +25,16 @@
  */
 
 /**
+ * `patches`: `answers` is the number of the last event that Python had been told of, 0 for none.
  * `failed`: Python could not be started, or has died; the sentence is for the visitor.
- * @typedef {{ type: "patches", patches: Patch[] } | { type: "failed", sentence: string }} FromWorker
+ * @typedef {{ type: "patches", answers: number, patches: Patch[] } | { type: "failed", sentence: string }} FromWorker
  */
 
 /**
  * `start` comes first and once. `saved` is the last snapshot that this tab was told to keep, or "".
+ * `event`: they are numbered from 1 on.
  * @typedef {{ type: "start", query: string, saved: string }
- *   | { type: "event", name: string, fields: Record<string, string>, files: File[] }} ToWorker
+ *   | { type: "event", number: number, name: string, fields: Record<string, string>, files: File[] }} ToWorker
  */
 
 export {};

@@ -4,7 +4,7 @@
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
 /** @typedef {{ start(query: string, saved: string): void,
- *   receive(name: string, fields: string, files: File[]): void }} PythonPage */
+ *   receive(number: number, name: string, fields: string, files: File[]): void }} PythonPage */
 
 /** @param {string} path */
 const here = (path) => new URL(path, import.meta.url).href;
@@ -39,7 +39,7 @@ addEventListener("message", ({ data }) => {
 async function deliver(message) {
   const page = await python;
   if (message.type === "start") page.start(message.query, message.saved);
-  else page.receive(message.name, JSON.stringify(message.fields), message.files);
+  else page.receive(message.number, message.name, JSON.stringify(message.fields), message.files);
 }
 
 // Work that Python does between events fails here.

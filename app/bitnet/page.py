@@ -38,6 +38,7 @@ class Page:
 
     def __init__(self, host: Host, patches: Patches, query: Query, saved: str) -> None:
         self._host, self._query, self._restored = host, query, bool(saved)
+        self._patches = patches
         self._screen = Screen(states.restored(State(remarks=query.remarks), saved), patches)
         self._model: bitnet.Model | None = None
         self._entry: Entry | None = None  # of the catalogue, where the model comes from there
@@ -57,8 +58,9 @@ class Page:
         }
         self._begin(self._open_first)
 
-    def receive(self, name: str, fields: Mapping[str, str], files: Any) -> None:
-        """React to an event of the page."""
+    def receive(self, number: int, name: str, fields: Mapping[str, str], files: Any) -> None:
+        """React to the page's event of this *number*."""
+        self._patches.answers = number
         self._actions[name](fields, files)
 
     # ---- Work ----
@@ -259,8 +261,8 @@ def start(query: str, saved: str) -> None:
     _page = Page(BrowserHost(asked.kernel), Patches(), asked, saved)
 
 
-def receive(name: str, fields: str, files: Any) -> None:
+def receive(number: int, name: str, fields: str, files: Any) -> None:
     """An event of the page: *fields* is a JSON object of strings, *files* a list of a browser's Files."""
     if _page is None:
         raise NotReady(f"The event {name!r} came before the page was started.")
-    _page.receive(name, json.loads(fields), files)
+    _page.receive(number, name, json.loads(fields), files)

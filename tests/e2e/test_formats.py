@@ -58,9 +58,6 @@ def test_a_template_can_be_chosen_or_written_and_a_hostile_one_is_replaced(visit
     field(visitor, "Chat template").select_option(label="Plain User/Assistant")
     expect(field(visitor, "Template")).to_be_hidden()
     field(visitor, "Chat template").select_option(label="Written here")
-    expect(
-        field(visitor, "Template")
-    ).to_be_visible()  # the settings have been taken over; now nothing is reset
     for text, sentence in {
         "{{ ''.__class__.__mro__ }}": "unsafe",
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}": "without end",

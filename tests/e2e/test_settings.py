@@ -6,6 +6,23 @@ from conftest import Visit
 from playwright.sync_api import Locator, expect
 from visitor import Visitor
 
+# Lets a test hold back what the worker says to the page, and hand it on later.
+HOLD_BACK = """(() => {
+  const held = [];
+  const count = () => (document.documentElement.dataset.held = String(held.length));
+  Worker.prototype.addEventListener = function (type, listener) {
+    EventTarget.prototype.addEventListener.call(this, type, (event) => {
+      if (type !== "message" || !window.holdsBack) return listener(event);
+      held.push(() => listener(event));
+      count();
+    });
+  };
+  window.handOn = (n) => {
+    for (const listen of held.splice(0, n)) listen();
+    count();
+  };
+})()"""
+
 
 def field(visitor: Visitor, label: str) -> Locator:
     return visitor.page.get_by_role("dialog", name="Settings").get_by_label(label, exact=True)
@@ -13,6 +30,7 @@ def field(visitor: Visitor, label: str) -> Locator:
 
 def change(visitor: Visitor, label: str, value: str) -> None:
     """Type as a person does; leaving the field makes it count."""
+    field(visitor, label).click()
     field(visitor, label).press("ControlOrMeta+a")
     field(visitor, label).press_sequentially(value)
     field(visitor, label).press("Tab")
@@ -61,3 +79,30 @@ def test_an_address_that_asks_for_the_impossible_is_told_so(visit: Visit) -> Non
     visitor.wait_until("ready")
     expect(visitor.alert).to_contain_text("not 'warm'")
     assert visitor.ask("Hello!")
+
+
+def test_an_answer_that_comes_late_overwrites_nothing_newer(visit: Visit) -> None:
+    visitor = visit("/", before=HOLD_BACK)
+    visitor.wait_until("ready")
+    visitor.button("Settings").click()
+    visitor.page.evaluate("window.holdsBack = true")
+    change(visitor, "Max tokens", "5")
+    expect(visitor.root).to_have_attribute("data-held", "1")
+    change(visitor, "Top-k", "7")
+    expect(visitor.root).to_have_attribute("data-held", "2")
+    field(visitor, "Seed").press_sequentially("11")  # and is not left yet
+    for _ in range(2):
+        visitor.page.evaluate("window.handOn(1)")
+        expect(field(visitor, "Max tokens")).to_have_value("5")
+        expect(field(visitor, "Top-k")).to_have_value("7")
+        expect(field(visitor, "Seed")).to_have_value("11")
+    visitor.page.evaluate("window.holdsBack = false")
+    change(visitor, "Top-p", "3")  # refused, and taken back
+    expect(visitor.alert).to_contain_text("Top-p must be a number from 0.01 to 1, not '3'")
+    expect(field(visitor, "Top-p")).to_have_value("0.95")
+    visitor.page.reload()
+    visitor.wait_until("ready")
+    visitor.button("Settings").click()
+    expect(field(visitor, "Max tokens")).to_have_value("5")
+    expect(field(visitor, "Top-k")).to_have_value("7")
+    expect(field(visitor, "Seed")).to_have_value("11")

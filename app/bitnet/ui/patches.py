@@ -24,10 +24,13 @@ class Patches:
 
     Args:
         post: Takes each message, as JSON text.
+    Attributes:
+        answers: Number of the last event that has been received: the page knows what is newer.
     """
 
     def __init__(self, post: Callable[[str], None] = post_to_page) -> None:
         self._post = post
+        self.answers = 0
         self._shown: dict[str, Node] = {}
         self._texts: dict[str, str] = {}
 
@@ -50,7 +53,7 @@ class Patches:
 
     def _send(self, patches: list[Patch]) -> None:
         if patches:
-            self._post(json.dumps({"type": "patches", "patches": patches}))
+            self._post(json.dumps({"type": "patches", "answers": self.answers, "patches": patches}))
 
     def _update(self, node: Node, patches: list[Patch]) -> None:
         shown = self._shown.get(node.id)
