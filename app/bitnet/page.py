@@ -9,13 +9,14 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import bitnet
 from bitnet.catalogue import Entry, read_catalogue
-from bitnet.errors import BadArgument, BitNetError, ContextFull, NotReady
+from bitnet.errors import BadArgument, BitNetError, ContextFull, NotReady, OutOfMemory
 from bitnet.host import Host
 from bitnet.records import Progress, Timings
 from bitnet.ui import cards
@@ -132,9 +133,7 @@ class Page:
         screen = self._screen
         screen.show(states.loading_began(screen.state, title))
         try:
-            model = await bitnet.load(
-                source, kernel=self._query.kernel, on_progress=self._progress, host=self._host
-            )
+            model = await self._read(source)
         except BitNetError as error:
             self._fit_model()  # the model before, since settings may have changed meanwhile
             screen.show(states.loading_failed(screen.state, str(error)))
@@ -148,6 +147,24 @@ class Page:
             screen.state, cards.from_model(model.info, title, size_bytes, entry)
         )
         self._take_defaults(Settings.of_sampling(entry.sampling if entry else {}), is_first=is_first)
+
+    async def _read(self, source: Any) -> bitnet.Model:
+        """The model with the context that is asked for, or with its own where it cannot have that one."""
+        load = partial(
+            bitnet.load, source, kernel=self._query.kernel, on_progress=self._progress, host=self._host
+        )
+        if asked := self._asked_context():
+            # Refused after the header; why is said when the model is there, or if it cannot be had at all.
+            with suppress(BadArgument, OutOfMemory):
+                return await load(context_length=asked)
+        return await load()
+
+    def _asked_context(self) -> int | None:
+        settings = self._screen.state.settings
+        if self._model is None:
+            with suppress(BadArgument):  # is said when the model is there
+                return settings.with_fields(self._query.fields).context
+        return settings.context
 
     def _progress(self, progress: Progress) -> None:
         self._screen.show_at_leisure(states.bytes_arrived(self._screen.state, progress))
