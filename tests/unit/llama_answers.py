@@ -16,6 +16,8 @@ MISSING = f"{GOLDEN['model']} is not there: run `make smollm2`"
 
 CLEAR_MARGIN = 0.5  # of the best logit over the second: below it the roundings of an engine may decide
 LEAST_COMPARED = 60
+#: Questions for a chat: "pieces" are the texts of the answer's tokens.
+CHATS = [prompt for prompt in GOLDEN["prompts"] if "question" in prompt]
 
 
 def n_clear(margins: list[float]) -> int:

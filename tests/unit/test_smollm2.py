@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import bitnet
 import pytest
-from llama_answers import GOLDEN, IS_MISSING, MISSING, MODEL, compare, n_clear
+from bitnet.records import Message
+from llama_answers import CHATS, GOLDEN, IS_MISSING, MISSING, MODEL, compare, n_clear
 from worlds import IN_PYODIDE
 
 pytestmark = [
@@ -19,6 +20,14 @@ pytestmark = [
 
 def test_the_file_is_the_one_that_the_golden_answers_are_of() -> None:
     assert hashlib.sha256(MODEL.read_bytes()).hexdigest() == GOLDEN["sha256"]
+
+
+def test_the_prompts_of_a_chat_are_those_of_llama_cpp_python() -> None:
+    async def prompts() -> list[str]:
+        async with await bitnet.load(MODEL, context_length=128) as model:
+            return [model.template.render([Message("user", chat["question"])]) for chat in CHATS]
+
+    assert asyncio.run(prompts()) == [chat["text"] for chat in CHATS]
 
 
 def test_answers_are_those_of_llama_cpp_as_long_as_its_margins_are_clear(
