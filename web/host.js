@@ -185,7 +185,20 @@ function finish(source) {
   if (focus && matchMedia("(pointer: fine)").matches) element(focus).focus();
 }
 
-document.addEventListener("click", async ({ target }) => {
+/** Put the text of an element on the clipboard. @param {HTMLElement} button @param {HTMLElement} source */
+async function copy(button, source) {
+  try {
+    await navigator.clipboard.writeText(source.textContent ?? "");
+    button.textContent = "Copied";
+  } catch {
+    // Without https there is no clipboard, or it was refused: the old way, else what the visitor then copies by hand.
+    getSelection()?.selectAllChildren(source);
+    button.textContent = document.execCommand("copy") ? "Copied" : "Selected";
+  }
+  setTimeout(() => (button.textContent = "Copy"), 1500);
+}
+
+document.addEventListener("click", ({ target }) => {
   const button = target instanceof Element ? target.closest("button") : null;
   if (!button) return;
   const { event, opens, copies, ...fields } = button.dataset;
@@ -193,11 +206,7 @@ document.addEventListener("click", async ({ target }) => {
   if (event) tell(event, /** @type {Record<string, string>} */ (fields));
   if (event) jump = true;
   finish(button);
-  if (copies) {
-    await navigator.clipboard.writeText(element(copies).textContent ?? "");
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), 1500);
-  }
+  if (copies) copy(button, element(copies));
 });
 
 document.addEventListener("submit", (event) => {

@@ -125,6 +125,28 @@ def test_a_second_turn_remembers_the_first(visitor: Visitor) -> None:
     assert "Anna" in visitor.ask("What is my name?")
 
 
+# As in a page that is neither https nor of this machine, and in one whose visitor has said no.
+NO_CLIPBOARD = {
+    "absent": "Object.defineProperty(navigator, 'clipboard', {value: undefined});",
+    "refused": """Object.defineProperty(navigator, "clipboard", {
+      value: {writeText: () => Promise.reject(new DOMException("", "NotAllowedError"))},
+    });""",
+}
+
+
+@pytest.mark.parametrize("before", ["", *NO_CLIPBOARD.values()], ids=["there", *NO_CLIPBOARD])
+def test_an_answer_is_copied(visit: Visit, before: str) -> None:
+    visitor = visit("/?temperature=0", before=before)
+    visitor.wait_until("ready")
+    answer = visitor.ask("My name is Anna.")
+    copy = visitor.button("Copy answer")
+    copy.click()
+    expect(copy).to_have_text("Copied")
+    visitor.message.press("ControlOrMeta+v")
+    expect(visitor.message).to_have_value(answer)
+    expect(copy).to_have_text("Copy")
+
+
 def test_a_new_chat_forgets(visitor: Visitor) -> None:
     visitor.ask("My name is Anna.")
     visitor.begin_anew()
