@@ -3,7 +3,8 @@
 import asyncio
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,13 @@ def test_a_small_text_must_be_small() -> None:
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """/model: all. /chunked: without a length. /short: less than announced. Else the status in the path."""
+    """/model: all. /chunked: without a length. /short: less than announced. /halting: half, the rest when told.
+
+    Else the status in the path.
+    """
 
     protocol_version = "HTTP/1.1"
+    goes_on = threading.Event()
 
     def do_GET(self) -> None:
         name = self.path.strip("/")
@@ -76,6 +81,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 part = DATA[begin : begin + 5000]
                 self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
             self.wfile.write(b"0\r\n\r\n")
+        elif name == "halting":
+            self.wfile.write(DATA[: len(DATA) // 2])
+            self.goes_on.wait()
+            self.wfile.write(DATA[len(DATA) // 2 :])
         else:
             self.wfile.write(DATA[: 100_000 if name == "short" else len(DATA)])
 
@@ -118,6 +127,44 @@ def test_an_answer_that_is_an_error_names_the_address(
 def test_a_connection_that_breaks_names_both_numbers(site: str) -> None:
     with pytest.raises(ConnectionBroken, match=r"after 100,000 of 256,000 bytes: try again"):
         asyncio.run(read_all(f"{site}/short"))
+
+
+class Threads(ThreadPoolExecutor):
+    """Says when a thread has begun: from then on its work cannot be cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_begun = threading.Event()
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        def begin() -> Any:
+            self.has_begun.set()
+            return work(*args, **options)
+
+        return super().submit(begin)
+
+
+@needs_sockets
+def test_a_cancelled_download_writes_nothing_more(site: str) -> None:
+    buffer = bytearray(len(DATA))
+
+    async def cancel() -> bytes:
+        threads = Threads()
+        asyncio.get_running_loop().set_default_executor(threads)
+        async with open_source(f"{site}/halting", this_host()) as body:
+            threads.has_begun.clear()
+            reading = asyncio.create_task(body.read_into(address_of(buffer), len(buffer)))
+            await asyncio.sleep(0)  # the task begins
+            assert threads.has_begun.wait(timeout=10)
+            reading.cancel()
+            await asyncio.wait([reading])
+            assert reading.cancelled()
+            before = bytes(buffer)  # now its owner would free it
+            Handler.goes_on.set()
+        return before
+
+    before = asyncio.run(cancel())  # ends when all threads have ended
+    assert bytes(buffer) == before
 
 
 @needs_sockets
