@@ -56,7 +56,7 @@ def test_a_small_text_must_be_small() -> None:
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """/model: all. /chunked: without a length. /short: less than announced. /halting: half, then half if told.
+    """/model: all. /chunked: without a length. /short: less than announced. /halting: half, later the rest.
 
     Else the status in the path.
     """
