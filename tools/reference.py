@@ -213,13 +213,17 @@ class Reference:
         q, k = self.turned("q", layer, q), self.turned("k", layer, k)
         observe("rope.q", layer, q.ravel())
         observe("rope.k", layer, k.ravel())
-        self.keys[layer].append(half(k))
-        self.values[layer].append(half(v.reshape(k.shape)))
+        self.remember(layer, k, v.reshape(k.shape))
         a = attend(q, np.array(self.keys[layer]), np.array(self.values[layer])).ravel()
         observe("attention", layer, a)
         if self.architecture.sub_norms:
             a = self.norm("attn_sub_norm", layer, a, observe)
         return self.projection("attn_output", layer, a, observe)
+
+    def remember(self, layer: int, k: Floats, v: Floats) -> None:
+        """Keep the key and the value of this position, shape (n_kv_heads, head_dim), as half floats."""
+        self.keys[layer].append(half(k))
+        self.values[layer].append(half(v))
 
     def feed_forward(self, layer: int, x: Floats, observe: Observer) -> Floats:
         h = self.norm("ffn_norm", layer, x, observe)
