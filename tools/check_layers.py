@@ -20,20 +20,25 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON_MAY = [
     ("errors.py", (), "errors know the standard library only"),
     ("records.py", ("bitnet.errors",), "records know the standard library and the errors only"),
+    ("ranks.py", ("bitnet.errors",), "the interface of ranks knows the standard library and the errors only"),
     (
         "native/*",
-        ("bitnet.native", "bitnet.errors", "bitnet.records"),
+        ("bitnet.native", "bitnet.errors", "bitnet.ranks", "bitnet.records"),
         "native holds no policy: that belongs to engine",
     ),
 ]
 # (imported name, the only files that may import it, sentence)
-BROWSER = ("host/browser.py", "ui/patches.py")
+BROWSER = ("host/browser.py", "host/workers.py", "ui/patches.py")
 PYTHON_ONLY = [
-    ("bitnet.native", ("engine.py", "native/*"), "only engine sees the binding"),
+    (
+        "bitnet.native",
+        ("engine.py", "shares.py", "native/*", "host/cpython.py", "host/workers.py"),
+        "only engine, and the hosts that start ranks for it, see the binding",
+    ),
     ("ctypes", ("native/*", "host/memory.py"), "only native speaks C, and host/memory.py to the core's heap"),
-    ("js", BROWSER, "only host/browser.py and ui/patches.py know the browser"),
-    ("pyodide", BROWSER, "only host/browser.py and ui/patches.py know Pyodide"),
-    ("pyodide_js", BROWSER, "only host/browser.py and ui/patches.py know Pyodide"),
+    ("js", BROWSER, "only host/ and ui/patches.py know the browser"),
+    ("pyodide", BROWSER, "only host/ and ui/patches.py know Pyodide"),
+    ("pyodide_js", BROWSER, "only host/ and ui/patches.py know Pyodide"),
 ]
 CORE_NEVER = {
     "emscripten.h", "emscripten/*", "Python.h", "pthread.h", "thread", "mutex", "future",

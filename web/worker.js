@@ -1,9 +1,11 @@
 // The engine's worker: starts the one Pyodide of this page, then hands every event to Python.
 // What is on the page is decided in bitnet.page; this file only opens the door.
 
+import * as ranks from "./ranks.js";
+
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
-/** @typedef {{ start(query: string, saved: string): void,
+/** @typedef {{ start(query: string, saved: string, ranks: object): void,
  *   receive(number: number, name: string, fields: string, files: File[]): void }} PythonPage */
 
 /** @param {string} path */
@@ -38,7 +40,7 @@ addEventListener("message", ({ data }) => {
 /** @param {ToWorker} message */
 async function deliver(message) {
   const page = await python;
-  if (message.type === "start") page.start(message.query, message.saved);
+  if (message.type === "start") page.start(message.query, message.saved, ranks);
   else page.receive(message.number, message.name, JSON.stringify(message.fields), message.files);
 }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from bitnet.errors import BadArgument, BitNetError, ContextFull, NotReady
 from bitnet.host import Body
 from bitnet.native import Library, NativeModel, NativeSession
+from bitnet.ranks import Ranks
 from bitnet.records import Progress
+from bitnet.shares import Shares
 
 SLICE_TOKENS = 16  # of a prompt between two turns of the event loop
 READ_BYTES = 4 << 20  # at most per read, so that progress is reported and the event loop runs
@@ -24,6 +26,7 @@ async def load(
     kernel: str | None = None,
     context_length: int | None = None,
     total_bytes: int | None = None,
+    start_ranks: Callable[[int | None], Awaitable[Ranks | None]] | None = None,
     on_progress: Callable[[Progress], object] | None = None,
 ) -> Engine:
     """Read a GGUF file, or all files of a split model, into the memory of the core with the file name *core*.
@@ -31,11 +34,14 @@ async def load(
     Args:
         bodies: The files in order; only as many are asked for as the first one says that there are.
         total_bytes: Size of all files together, where there is more than one and it is known.
+        start_ranks: Called with the size of all files, if it is known; starts the other ranks, if any.
     Raises:
         NoCore, FetchError, BadFile, Unsupported, OutOfMemory, BadArgument: Everything has been freed again.
     """
     body = first = await anext(bodies)
-    model = NativeModel(Library(core), file_bytes=body.total_bytes or 0, kernel=kernel)
+    ranks = await start_ranks(total_bytes or body.total_bytes) if start_ranks else None
+    model = _new_model(core, file_bytes=body.total_bytes or 0, kernel=kernel, ranks=ranks)
+    shares = Shares(model, ranks) if ranks else None
     session: NativeSession | None = None
 
     def new_session() -> NativeSession:
@@ -44,7 +50,7 @@ async def load(
     try:
         received, n_files = 0, 1
         while True:
-            async for n_bytes in _read(body, model):
+            while n_bytes := await (shares.take(body) if shares else _take(body, model)):
                 received += n_bytes
                 if session is None and model.knows_header:  # if it does not fit, fetch no weights
                     session = new_session()
@@ -57,6 +63,8 @@ async def load(
                 break
             body = following
             model.next_part(body.total_bytes or 0)
+            if shares:
+                shares.begin_file()
             n_files += 1
         model.finish()
         return Engine(model, session or new_session(), n_files=n_files)
@@ -67,17 +75,24 @@ async def load(
         raise
 
 
-async def _read(body: Body, model: NativeModel) -> AsyncIterator[int]:
-    """Write one file into the model; yields how many bytes each step has added."""
-    while True:
-        address, room = model.window()
-        if room == 0:  # the core wants no more
-            return
-        n_bytes = await body.read_into(address, min(room, READ_BYTES))
-        if n_bytes == 0:
-            return
+def _new_model(core: str, *, file_bytes: int, kernel: str | None, ranks: Ranks | None) -> NativeModel:
+    try:
+        return NativeModel(Library(core), file_bytes=file_bytes, kernel=kernel, ranks=ranks)
+    except BaseException:
+        if ranks is not None:
+            ranks.close()
+        raise
+
+
+async def _take(body: Body, model: NativeModel) -> int:
+    """Write the next bytes of a file to where the model wants them; returns how many there were."""
+    address, room = model.window()
+    if room == 0:  # the core wants no more
+        return 0
+    n_bytes = await body.read_into(address, min(room, READ_BYTES))
+    if n_bytes:
         model.commit(n_bytes)
-        yield n_bytes
+    return n_bytes
 
 
 def default_context(model: NativeModel) -> int:

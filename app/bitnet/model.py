@@ -15,6 +15,7 @@ from bitnet.generation import Generation
 from bitnet.host import Host, this_host
 from bitnet.parts import Parts
 from bitnet.prompt import check_messages, encode_chat
+from bitnet.ranks import Ranks
 from bitnet.records import Message, ModelInfo, Progress, Sampling
 from bitnet.template import ChatTemplate
 
@@ -36,7 +37,9 @@ async def load(
         source: URL, local path, bytes-like, browser File, or a name of the catalogue such as "tiny-tales".
             Of a split model the first part, whose name tells the others', or a list of all parts.
         context_length: Positions of the KV cache, None for the model's own number, but at most 4096.
-        ranks: Workers that share the matrices; only 1 (or None) so far.
+        ranks: Cores that share the matrices, each computing a part: threads in CPython, workers in a browser,
+            where the page must be cross-origin isolated. None for what suits the model in a browser, and for
+            one in CPython. Any number gives the same bits.
         kernel: Name of a kernel set, None for the best of this machine; all give the same bits.
         profile: Trade of memory for speed; only None so far.
         chat_template: A name of ``bitnet.formats`` such as "chatml", or a Jinja2 template.
@@ -45,13 +48,20 @@ async def load(
     Raises:
         BitNetError: Why not, and what to do; nothing of the model stays in memory.
     """
-    if ranks not in (None, 1):
-        raise BadArgument(f"ranks={ranks!r} is not possible in this version: leave it out, or give 1.")
     if profile is not None:
         raise BadArgument(f"profile={profile!r} is not possible in this version: leave it out.")
     if context_length is not None and context_length < 1:
         raise BadArgument(f"context_length={context_length} is too small: give at least 1, or leave it out.")
     host = host or this_host()
+    cores = host.cores()
+    if ranks is not None and not 1 <= ranks <= cores.most:
+        reason = cores.why or f"there can be 1 to {cores.most}"
+        raise BadArgument(f"ranks={ranks} is not possible here, because {reason}: leave it out, or give 1.")
+
+    async def start_ranks(file_bytes: int | None) -> Ranks | None:
+        n_ranks = ranks or cores.usual_for(file_bytes)
+        return await host.start_ranks(n_ranks, kernel) if n_ranks > 1 else None
+
     if catalogue.is_name(source):
         source = (await catalogue.find(source, host)).location
     parts = Parts(source, host)
@@ -62,6 +72,7 @@ async def load(
             kernel=kernel,
             context_length=context_length,
             total_bytes=await parts.total_bytes(),
+            start_ranks=start_ranks,
             on_progress=on_progress,
         )
     try:
@@ -96,6 +107,7 @@ class Model:
             n_embd=raw["n_embd"],
             n_ctx_train=raw["n_ctx_train"],
             context_length=loaded.capacity,
+            n_ranks=loaded.model.n_ranks,
             weights_bytes=raw["weights_bytes"],
             kv_cache_bytes=loaded.capacity * raw["kv_bytes_per_position"],
             chat_template=raw["chat_template"],

@@ -269,13 +269,16 @@ class Page:
 _page: Page | None = None
 
 
-def start(query: str, saved: str) -> None:
-    """Begin: *query* is the page's ``location.search``, *saved* its last snapshot or ""."""
+def start(query: str, saved: str, ranks: Any = None) -> None:
+    """Begin: *query* is the page's ``location.search``, *saved* its last snapshot or "".
+
+    *ranks* is the module of web/ranks.js.
+    """
     from bitnet.host.browser import BrowserHost
 
     global _page
     asked = parse_query(query)
-    _page = Page(BrowserHost(asked.kernel), Patches(), asked, saved)
+    _page = Page(BrowserHost(asked.kernel, ranks), Patches(), asked, saved)
 
 
 def receive(number: int, name: str, fields: str, files: Any) -> None:

@@ -85,6 +85,7 @@ class ModelInfo:
     n_embd: int
     n_ctx_train: int
     context_length: int
+    n_ranks: int
     weights_bytes: int
     kv_cache_bytes: int
     chat_template: str | None

@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class FaultyHandler(serve.Handler):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle at / and once more at /deep/er/, the tests' own page at /test/, bad files at /files/."""
     if not (DIST / "index.html").is_file():
         raise FileNotFoundError("dist/ is not there: run `make dist` first.")
@@ -83,7 +84,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (root / "test").symlink_to(Path(__file__).parent / "site")
     (root / "files").mkdir()
     make_files(root / "files")
-    handler = type("Handler", (FaultyHandler,), {"directory": str(root)})
+    return root
+
+
+@pytest.fixture(scope="session")
+def site(site_folder: Path) -> Iterator[str]:
+    """A host as most are: it sends no headers for isolation."""
+    with serving(site_folder, isolate=False) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def isolated_site(site_folder: Path) -> Iterator[str]:
+    """A host that isolates its pages itself."""
+    with serving(site_folder, isolate=True) as address:
+        yield address
+
+
+@contextmanager
+def serving(root: Path, *, isolate: bool) -> Iterator[str]:
+    handler = type("Handler", (FaultyHandler,), {"isolate": isolate})
     server = serve.Server(("127.0.0.1", 0), lambda *args: handler(*args, directory=str(root)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

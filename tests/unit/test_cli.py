@@ -251,7 +251,7 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], words: str) -> N
         ["generate", "tiny-tales", "--ids", "one,two"],
         ["generate", "tiny-tales", "--ids", "1,2", "--chat"],
         ["generate", "tiny-tales", "--prompt", "Hi", "--chat-template", "chatml"],
-        ["generate", "tiny-tales", "--prompt", "Hi", "--threads", "4"],
+        ["generate", "tiny-tales", "--prompt", "Hi", "--threads", "two"],
         ["logits", "tiny-tales", "--ids", "1"],
         ["tokenize", "tiny-tales"],
         ["inspect"],

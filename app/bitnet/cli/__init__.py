@@ -20,8 +20,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.threads != 1:
-        parser.error(f"--threads {options.threads} is not possible in this version: leave it out, or give 1")
     if getattr(options, "ids", None) is not None and getattr(options, "chat", False):
         parser.error("--chat needs words: give --prompt instead of --ids")
     if options.run is commands.generate and options.chat_template and not options.chat:
@@ -58,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         help="path, URL, or name of the catalogue such as tiny-tales; of a split model the first part",
     )
     shared.add_argument("--kernel", help="name of a kernel set, such as scalar (default: the fastest)")
-    shared.add_argument("--threads", type=int, default=1, help="1, so far")
+    shared.add_argument("--threads", type=int, default=1, help="threads that share the work (default: 1)")
     shared.add_argument(
         *("--context", "--context-length"),
         type=int,

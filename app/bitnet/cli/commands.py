@@ -24,6 +24,7 @@ async def open_model(options: argparse.Namespace) -> bitnet.Model:
     return await bitnet.load(
         options.model,
         kernel=options.kernel,
+        ranks=options.threads,
         context_length=options.context_length,
         chat_template=chat_template(getattr(options, "chat_template", None)),
     )

@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from bitnet.ranks import Cores, Ranks
+
 
 class Body(Protocol):
     """The bytes behind an address, read once from the beginning to the end."""
@@ -30,6 +32,16 @@ class Host(Protocol):
 
     def core_name(self) -> str:
         """File name, inside ``bitnet/_core/``, of the build of the core for this machine."""
+
+    def cores(self) -> Cores:
+        """How many ranks a model can have here, each on a core of its own."""
+
+    async def start_ranks(self, n_ranks: int, kernel: str | None) -> Ranks:
+        """The other ranks of one model of *n_ranks*, 2 or more; whoever takes them closes them.
+
+        Raises:
+            BitNetError: They cannot be started.
+        """
 
     def locate(self, source: str) -> Path | str:
         """What *source* means here: a path of the file system, or an absolute URL."""

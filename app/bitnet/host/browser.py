@@ -13,6 +13,8 @@ from pyodide.ffi import JsException, JsProxy, to_js
 
 from bitnet.errors import BadArgument, ConnectionBroken, NotFound, Refused, Unreachable
 from bitnet.host import Body
+from bitnet.host.workers import WorkerRanks, worker_cores
+from bitnet.ranks import Cores, Ranks
 
 # A module whose one function needs relaxed SIMD: twice i32.const 0 and i8x16.splat, then
 # i16x8.relaxed_dot_i8x16_i7x16_s and drop. An engine without it refuses the whole module.
@@ -24,7 +26,7 @@ RELAXED_SIMD_PROBE = bytes.fromhex(
     "4100fd0f4100fd0ffd92021a0b"
 )
 
-#: The build that holds a kernel set, where only one does.
+#: The build for a set of instructions, which is called like the kernel set that only this build holds.
 CORES = {"simd128": "core-simd128.wasm", "relaxed": "core-relaxed.wasm"}
 
 #: A byte stream that knows the option returns not before so much has come: Python is asked less often.
@@ -36,17 +38,26 @@ class BrowserHost:
 
     Args:
         kernel: A kernel set that has been asked for; it decides which build of the core has to be opened.
+        ranks: The module of web/ranks.js, for models that several cores share.
     """
 
-    def __init__(self, kernel: str | None = None) -> None:
-        self._kernel = kernel
+    def __init__(self, kernel: str | None = None, ranks: Any = None) -> None:
+        self._kernel, self._ranks = kernel, ranks
         self.catalogue: Path | str = self._absolute("models/models.json") or "models/models.json"
 
     def core_name(self) -> str:
+        return CORES[self._instructions()]
+
+    def _instructions(self) -> str:
         if self._kernel in CORES:
-            return CORES[self._kernel]
-        probe = to_js(RELAXED_SIMD_PROBE)
-        return CORES["relaxed" if js.WebAssembly.validate(probe) else "simd128"]
+            return self._kernel
+        return "relaxed" if js.WebAssembly.validate(to_js(RELAXED_SIMD_PROBE)) else "simd128"
+
+    def cores(self) -> Cores:
+        return worker_cores(self._ranks)
+
+    async def start_ranks(self, n_ranks: int, kernel: str | None) -> Ranks:
+        return await WorkerRanks.start(self._ranks, n_ranks, self._instructions(), kernel)
 
     def locate(self, source: str) -> Path | str:
         if Path(source).is_file():  # Pyodide's own file system

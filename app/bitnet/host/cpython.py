@@ -14,8 +14,11 @@ from typing import Any
 
 from bitnet.errors import BadArgument, ConnectionBroken, NotFound, Refused, Unreachable
 from bitnet.host.memory import memory_at
+from bitnet.native.threads import ThreadRanks
+from bitnet.ranks import Cores, Ranks
 
 TIMEOUT_S = 60.0
+MOST_RANKS = 64  # more than that wait for each other rather than compute
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -28,6 +31,12 @@ class CPythonHost:
 
     def core_name(self) -> str:
         return "libbitnet.so"
+
+    def cores(self) -> Cores:
+        return Cores(most=MOST_RANKS)  # a program may have other plans with this machine: one, unless it asks
+
+    async def start_ranks(self, n_ranks: int, kernel: str | None) -> Ranks:
+        return ThreadRanks(self.core_name(), n_ranks, kernel)
 
     def locate(self, source: str) -> Path | str:
         return source if source.startswith(("http://", "https://")) else Path(source)

@@ -14,7 +14,6 @@ ABI_VERSION = 1
 CORE_FOLDER = Path(__file__).resolve().parent.parent / "_core"
 
 LOG_FUNCTION = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
-EXCHANGE_FUNCTION = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_size_t)
 TAP_FUNCTION = ctypes.CFUNCTYPE(None, c_void_p, c_char_p, c_int32, c_size_t, c_int32, c_void_p, c_size_t)
 
 # name: (what it returns, what it takes), in the order of the header.
@@ -28,7 +27,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         c_int32,
         (
             *(c_uint64, c_char_p, c_uint64, c_uint32, c_uint32),
-            *(EXCHANGE_FUNCTION, c_void_p, LOG_FUNCTION, c_void_p, POINTER(c_void_p)),
+            *(c_void_p, c_void_p, LOG_FUNCTION, c_void_p, POINTER(c_void_p)),
         ),
     ),
     "bn_model_free": (None, (c_void_p,)),
@@ -37,6 +36,8 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bn_model_window": (c_size_t, (c_void_p, POINTER(c_void_p))),
     "bn_model_commit": (c_int32, (c_void_p, c_size_t)),
     "bn_model_finish": (c_int32, (c_void_p,)),
+    "bn_model_kept": (c_int32, (c_void_p, c_uint32, POINTER(c_uint64), c_size_t, POINTER(c_size_t))),
+    "bn_model_skip": (c_int32, (c_void_p, c_uint64)),
     "bn_model_next_part": (c_int32, (c_void_p, c_uint64)),
     "bn_model_parts_left": (c_uint32, (c_void_p,)),
     "bn_model_stage": (c_int32, (c_void_p,)),
@@ -137,6 +138,12 @@ class Library:
 
     def exception(self, status: int, sentence: str) -> errors.BitNetError:
         """The one exception that stands for *status*, with the core's own sentence."""
-        sentence = sentence or f"the core failed with {self.calls.bn_status_name(status).decode()}"
-        sentence = sentence[0].upper() + sentence[1:].removesuffix(".") + "."
-        return EXCEPTIONS.get(status, errors.BitNetError)(sentence)
+        return exception(
+            status, sentence or f"the core failed with {self.calls.bn_status_name(status).decode()}"
+        )
+
+
+def exception(status: int, sentence: str) -> errors.BitNetError:
+    """The one exception that stands for *status*; *sentence* as the core writes it: no capital, no stop."""
+    sentence = sentence[0].upper() + sentence[1:].removesuffix(".") + "."
+    return EXCEPTIONS.get(status, errors.BitNetError)(sentence)

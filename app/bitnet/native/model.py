@@ -6,20 +6,22 @@ import ctypes
 import json
 import logging
 import weakref
-from collections.abc import Sequence
-from ctypes import byref, c_int32, c_size_t, c_void_p
+from collections.abc import Callable, Sequence
+from ctypes import byref, c_int32, c_size_t, c_uint64, c_void_p
 from types import TracebackType
 from typing import Any
 
 from bitnet.errors import BitNetError, NotReady
-from bitnet.native.library import EXCHANGE_FUNCTION, LOG_FUNCTION, Library
+from bitnet.native.library import LOG_FUNCTION, Library
+from bitnet.ranks import Ranks, Seat
 
 logger = logging.getLogger("bitnet")
 LOG_LEVELS = (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
 
 ADD_SPECIAL, PARSE_SPECIAL = 1, 2
 NO_LIMIT = 0
-BUFFER_TOO_SMALL = 8
+BUFFER_TOO_SMALL, EXCHANGE_FAILED = 8, 9
+TENSORS_ARRIVE = 1
 PIECE_BYTES = 256  # longer pieces are asked for a second time
 
 
@@ -30,23 +32,41 @@ def _write_log(_user: int | None, level: int, message: bytes) -> None:
 _log = LOG_FUNCTION(_write_log)  # a module lives longer than every model that calls it
 
 
+def _free_model(calls: Any, handle: int | None, ranks: Ranks | None) -> None:
+    calls.bn_model_free(handle)
+    if ranks is not None:
+        ranks.close()
+
+
 class NativeModel:
     """Owns one ``bn_model``; ``close`` (or leaving the ``with`` block) frees it, after its sessions.
 
     Args:
         file_bytes: Size of the whole file, 0 if unknown.
         kernel: One of ``library.kernels()``, None for the best.
+        seat: Which rank this is, where there are several.
+        ranks: Given to rank 0, which owns the others from then on.
     Raises:
         BadArgument: There is no such kernel.
     """
 
-    def __init__(self, library: Library, *, file_bytes: int = 0, kernel: str | None = None) -> None:
-        self.library, self.calls = library, library.calls
+    def __init__(
+        self,
+        library: Library,
+        *,
+        file_bytes: int = 0,
+        kernel: str | None = None,
+        seat: Seat | None = None,
+        ranks: Ranks | None = None,
+    ) -> None:
+        self.library, self.calls, self.ranks = library, library.calls, ranks
+        seat = ranks.seat if ranks else seat or Seat(rank=0, n_ranks=1, exchange=0)
         handle = c_void_p()
         status = self.calls.bn_model_new(
             *(file_bytes, kernel.encode() if kernel else None, NO_LIMIT),
-            *(0, 1, EXCHANGE_FUNCTION(0), None),  # the only rank, which needs no exchange
-            *(_log, None, byref(handle)),
+            *(seat.rank, seat.n_ranks, seat.exchange, seat.user),
+            # What the others would say has been said by rank 0.
+            *(LOG_FUNCTION(0) if seat.rank else _log, None, byref(handle)),
         )
         if status:
             known = ", ".join(library.kernels())
@@ -54,7 +74,11 @@ class NativeModel:
                 status, f"The core has no kernel set {kernel!r} here: choose one of {known}."
             )
         self.handle: int | None = handle.value
-        self._free = weakref.finalize(self, self.calls.bn_model_free, handle.value)
+        self.n_ranks = seat.n_ranks
+        self._free = weakref.finalize(self, _free_model, self.calls, handle.value, ranks)
+        self._free.atexit = (
+            False  # a process that ends frees all of it, and threads of ranks have ended before
+        )
         self._piece = ctypes.create_string_buffer(PIECE_BYTES)
         self._where = c_void_p()
 
@@ -74,6 +98,33 @@ class NativeModel:
             return NotReady("The model has been closed: load it again.")
         return self.library.exception(status, self.calls.bn_model_error(self.handle).decode(errors="replace"))
 
+    def on_all_ranks(
+        self,
+        call: str,
+        arguments: Sequence[float],
+        mine: Callable[[], int],
+        failure: Callable[[int], BitNetError],
+    ) -> None:
+        """Make one call on every rank: *mine* makes it here, and *failure* says what its status means.
+
+        Raises:
+            BitNetError: *failure*'s, or another rank's where this one could not know better.
+        """
+        if self.ranks is None:
+            if status := mine():
+                raise failure(status)
+            return
+        self.ranks.begin(call, *arguments)
+        status = -1  # until it is known
+        try:
+            status = mine()
+        finally:
+            theirs = self.ranks.end(failed=status != 0)
+        if status not in (0, EXCHANGE_FAILED) or (status and theirs is None):
+            raise failure(status)
+        if theirs is not None:
+            raise theirs
+
     def window(self) -> tuple[int, int]:
         """Address (unsigned) and number of bytes that may be written there next; (0, 0) after a failure."""
         if self.handle is None:
@@ -89,6 +140,39 @@ class NativeModel:
         """
         if status := self.calls.bn_model_commit(self.handle, n_bytes):
             raise self.exception(status)
+
+    def push(self, address: int, n_bytes: int) -> None:
+        """The same in one step, with a copy: the next *n_bytes* of the file lie at *address*.
+
+        Raises:
+            BadFile, Unsupported, OutOfMemory: Final for this model.
+        """
+        if status := self.calls.bn_model_push(self.handle, address, n_bytes):
+            raise self.exception(status)
+
+    def skip(self, n_bytes: int) -> None:
+        """The next *n_bytes* of the file will not come: they are another rank's."""
+        if n_bytes and (status := self.calls.bn_model_skip(self.handle, n_bytes)):
+            raise self.exception(status)
+
+    def kept(self, rank: int) -> list[tuple[int, int]]:
+        """Runs [begin, end) of the file that is arriving, in order: what *rank* keeps of its tensors."""
+        capacity, count = 1024, c_size_t()
+        while True:
+            runs = (c_uint64 * (2 * capacity))()
+            status = self.calls.bn_model_kept(self.handle, rank, runs, capacity, byref(count))
+            if status != BUFFER_TOO_SMALL:
+                break
+            capacity = count.value
+        if status:
+            raise self.exception(status)
+        edges = runs[: 2 * count.value]
+        return list(zip(edges[::2], edges[1::2], strict=True))
+
+    @property
+    def tensors_arrive(self) -> bool:
+        """Whether the header of this file is known, and its tensors follow."""
+        return int(self.calls.bn_model_stage(self.handle)) == TENSORS_ARRIVE
 
     @property
     def knows_header(self) -> bool:
@@ -106,13 +190,13 @@ class NativeModel:
         Raises:
             BadFile: The file before was truncated.
         """
-        if status := self.calls.bn_model_next_part(self.handle, file_bytes):
-            raise self.exception(status)
+        self.on_all_ranks(
+            "next_part", (), lambda: self.calls.bn_model_next_part(self.handle, file_bytes), self.exception
+        )
 
     def finish(self) -> None:
         """No more bytes will come: the model is ready now, or BadFile says that it was truncated."""
-        if status := self.calls.bn_model_finish(self.handle):
-            raise self.exception(status)
+        self.on_all_ranks("finish", (), lambda: self.calls.bn_model_finish(self.handle), self.exception)
 
     def info(self) -> dict[str, Any]:
         """What the header says, as the keys that ``bn_model_info`` in bitnet.h lists."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import struct
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes import byref, c_float, c_int32, c_size_t, c_void_p
 from typing import Any, Literal, TypeAlias
 
@@ -16,6 +17,9 @@ from bitnet.native.model import NativeModel
 
 #: Called with an intermediate result: name, layer (-1: none), place in the batch, and a copy of its numbers.
 Receiver: TypeAlias = "Callable[[str, int, int, memoryview[Any]], object]"
+
+NOT_READY = 6
+_numbers = itertools.count()  # by which all ranks know a session
 
 TAP_FORMATS: tuple[Literal["f", "b", "i"], ...] = ("f", "b", "i")  # by BN_F32, BN_I8, BN_I32
 
@@ -31,12 +35,21 @@ class NativeSession:
     def __init__(self, model: NativeModel, n_ctx: int = 0) -> None:
         self.model, self.calls = model, model.calls
         _check_int32("context_length", n_ctx)
-        handle = c_void_p()
-        if status := self.calls.bn_session_new(model.handle, n_ctx, byref(handle)):
-            raise model.exception(status)
+        handle, self._number = c_void_p(), next(_numbers)
+        try:
+            model.on_all_ranks(
+                "session_new",
+                (self._number, n_ctx),
+                lambda: self.calls.bn_session_new(model.handle, n_ctx, byref(handle)),
+                model.exception,
+            )
+        except BaseException:
+            _free_session(model, self._number, handle.value)  # where it could be made
+            raise
         self.handle: int | None = handle.value
         # The model is an argument too, so that it cannot be freed before its session.
-        self._free = weakref.finalize(self, _free_session, model, handle.value)
+        self._free = weakref.finalize(self, _free_session, model, self._number, handle.value)
+        self._free.atexit = False
         self.capacity = int(self.calls.bn_session_capacity(self.handle))
         self.n_vocab = model.n_vocab
         # Reused for every token, so that a step costs no allocation here either.
@@ -53,14 +66,19 @@ class NativeSession:
         sentence = self.calls.bn_session_error(self.handle).decode(errors="replace")
         return self.model.library.exception(status, sentence)
 
+    def _call(self, call: str, mine: Callable[[], int], *arguments: float) -> None:
+        """Make a call that may reach the exchange on every rank."""
+        if self.handle is None:
+            raise self.exception(NOT_READY)
+        self.model.on_all_ranks(call, (self._number, *arguments), mine, self.exception)
+
     @property
     def position(self) -> int:
         return int(self.calls.bn_session_position(self.handle))
 
     def rewind(self, n_positions: int) -> None:
         """Forget every position from *n_positions* on; the logits become invalid."""
-        if status := self.calls.bn_session_rewind(self.handle, n_positions):
-            raise self.exception(status)
+        self._call("rewind", lambda: self.calls.bn_session_rewind(self.handle, n_positions), n_positions)
 
     def prefill(self, tokens: Sequence[int], *, want_logits: bool) -> None:
         """Run *tokens* from the current position on; logits only of the last one, and only if wanted.
@@ -70,20 +88,29 @@ class NativeSession:
             BadArgument: An id outside the vocabulary.
         """
         ids = (c_int32 * len(tokens))(*tokens)
-        if status := self.calls.bn_session_prefill(self.handle, ids, len(tokens), want_logits):
-            raise self.exception(status)
+        self._call(
+            "prefill",
+            lambda: self.calls.bn_session_prefill(self.handle, ids, len(tokens), want_logits),
+            *(int(want_logits), *tokens),
+        )
 
     def decode(self, token: int) -> None:
         """One step of the model: one token in, logits out."""
-        if status := self.calls.bn_session_decode(self.handle, token):
-            raise self.exception(status)
+        self._call("decode", lambda: self.calls.bn_session_decode(self.handle, token), token)
 
     def logits(self) -> memoryview[float]:
         """float32, shape ``(n_vocab,)``, not normalised: a view of the core's memory until the next step."""
-        address = self.calls.bn_session_logits(self.handle) if self.handle is not None else None
-        if address is None:
-            raise NotReady("There are no logits yet: run a prompt first.")
-        return memoryview((c_float * self.n_vocab).from_address(address)).cast("B").cast("f")
+        address: int | None = None
+
+        def mine() -> int:
+            nonlocal address
+            address = self.calls.bn_session_logits(self.handle)
+            return 0 if address else NOT_READY
+
+        if self.handle is None:
+            raise self.exception(NOT_READY)
+        self.model.on_all_ranks("logits", (self._number,), mine, _no_logits)
+        return memoryview((c_float * self.n_vocab).from_address(address or 0)).cast("B").cast("f")
 
     def set_sampling(
         self,
@@ -97,29 +124,33 @@ class NativeSession:
     ) -> None:
         _check_int32("top_k", top_k)
         _check_int32("repeat_last_n", repeat_last_n)
-        status = self.calls.bn_session_set_sampling(
-            self.handle, temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, seed
+        settings = (temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, seed)
+        self._call(
+            "set_sampling", lambda: self.calls.bn_session_set_sampling(self.handle, *settings), *settings
         )
-        if status:
-            raise self.exception(status)
 
     def sample(self) -> int:
         """Choose the next token from the current logits; the model does not move."""
-        if status := self.calls.bn_session_sample(self.handle, byref(self._token)):
-            raise self.exception(status)
+        self._call("sample", lambda: self.calls.bn_session_sample(self.handle, byref(self._token)))
         return self._token.value
 
     def logprob(self, token: int) -> float:
         """Natural logarithm of the probability of *token*, before any sampling setting."""
-        if status := self.calls.bn_session_logprob(self.handle, token, byref(self._logprob)):
-            raise self.exception(status)
+        self._call(
+            "logprob",
+            lambda: self.calls.bn_session_logprob(self.handle, token, byref(self._logprob)),
+            token,
+        )
         return self._logprob.value
 
     def top(self, k: int) -> tuple[tuple[int, float], ...]:
         """The *k* most probable tokens with their logprobs, best first."""
         ids, logprobs = (c_int32 * k)(), (c_float * k)()
-        if status := self.calls.bn_session_top(self.handle, k, ids, logprobs, byref(self._count)):
-            raise self.exception(status)
+        self._call(
+            "top",
+            lambda: self.calls.bn_session_top(self.handle, k, ids, logprobs, byref(self._count)),
+            k,
+        )
         return tuple(zip(ids[: self._count.value], logprobs[: self._count.value], strict=True))
 
     @contextmanager
@@ -156,11 +187,20 @@ class NativeSession:
             raise self.exception(status)
 
 
+def _no_logits(_status: int) -> BitNetError:
+    return NotReady("There are no logits yet: run a prompt first.")
+
+
 def _check_int32(name: str, number: int) -> None:
     """Refuse what ctypes would cut to 32 bits without a word."""
     if not -(1 << 31) <= number < 1 << 31:
         raise BadArgument(f"{name}={number} is no sensible number: give one of at most nine digits.")
 
 
-def _free_session(model: NativeModel, handle: int | None) -> None:
-    model.calls.bn_session_free(handle)
+def _free_session(model: NativeModel, number: int, handle: int | None) -> None:
+    def mine() -> int:
+        model.calls.bn_session_free(handle)
+        return 0
+
+    with suppress(BitNetError):  # a rank that is gone has freed it already
+        model.on_all_ranks("session_free", (number,), mine, model.exception)

@@ -1,6 +1,7 @@
 // A Pyodide as somebody else's page or notebook would start it, with micropip and nothing of this project.
 
 import { loadPyodide } from "../pyodide/pyodide.mjs";
+import * as ranks from "../ranks.js";
 
 const here = (path) => new URL(path, import.meta.url).href;
 
@@ -17,6 +18,7 @@ addEventListener("message", async ({ data: { code, data } }) => {
   try {
     const pyodide = await started;
     const globals = pyodide.toPy({ data });
+    globals.set("ranks", ranks);
     postMessage({ result: await pyodide.runPythonAsync(code, { globals }) });
   } catch (error) {
     postMessage({ error: String(error) });
