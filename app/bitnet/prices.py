@@ -7,7 +7,9 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from bitnet.allowance import NODE, TURN
+from bitnet.allowance import NODE, TURN, TooMuch
+
+MOST_LEVELS = 16  # of loops, macros, calls and blocks: each makes compiling all that it holds slower
 
 #: Tests that look at a value without reading it.
 QUICK_TESTS = {
@@ -22,7 +24,7 @@ class Prices(NodeTransformer):
     """Lets everything that makes, compares or walks over values pay for them."""
 
     def __init__(self) -> None:
-        self._n_nodes = 0  # visited so far
+        self._n_nodes = self._n_levels = 0  # visited so far; around what is visited
 
     def visit(self, node: nodes.Node, *args: Any, **options: Any) -> Any:
         self._n_nodes += 1
@@ -82,7 +84,11 @@ class Prices(NodeTransformer):
     def _visit_body(self, node: nodes.For | nodes.Macro | nodes.CallBlock | nodes.Block) -> int:
         """Let a body, each time it is run, pay for all nodes that it holds: that price is returned."""
         n_before = self._n_nodes
+        self._n_levels += 1
+        if self._n_levels > MOST_LEVELS:
+            raise TooMuch(f"it nests loops and macros more than {MOST_LEVELS} deep")
         self.generic_visit(node)
+        self._n_levels -= 1
         price = NODE * (self._n_nodes - n_before)
         paying = nodes.ExprStmt(_through("worked", nodes.Const(None), nodes.Const(price)))
         node.body.insert(0, paying)

@@ -10,7 +10,6 @@ without paying.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from types import GeneratorType
 from typing import Any
@@ -23,7 +22,11 @@ from bitnet.allowance import CALL, MOST_BITS, TURN, Allowance, TooMuch, checked
 from bitnet.filters import Filters, Namespace, make_dict, raise_exception, strftime_now
 from bitnet.prices import Prices
 
-DEEPEST = 100  # brackets within brackets; compilers of expressions call themselves
+# Compilers of expressions call themselves, and so does what frees an expression: in Pyodide a chain such as
+# "a.b.b.b" with thousands of links would overflow the stack, which nothing catches.
+DEEPEST = 100  # brackets within brackets
+MOST_LINKS = 500  # brackets, dots, bars and operators between "{{" and "}}"
+LINKING_WORDS = {"and", "if", "in", "is", "not", "or"}
 
 TEXT_METHODS = {
     *("capitalize", "casefold", "count", "endswith", "find", "index", "isalnum", "isalpha"),
@@ -78,10 +81,23 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         Raises:
             Exception: Whatever is wrong with it.
         """
-        if _depth(source) > DEEPEST:
-            raise TooMuch(f"it nests brackets more than {DEEPEST} deep")
+        self._check_expressions(source)
         tree = Prices().visit(self.parse(source))
         return jinja2.Template.from_code(self, self.compile(tree), self.make_globals(None))
+
+    def _check_expressions(self, source: str) -> None:
+        depth = n_links = 0
+        for _, kind, text in self.lex(source):
+            if kind.endswith("_begin"):
+                depth = n_links = 0
+            elif kind == "operator" and text in ")]}":
+                depth -= 1
+            elif (kind == "operator" and text not in ",:") or (kind == "name" and text in LINKING_WORDS):
+                depth, n_links = depth + (text in "([{"), n_links + 1
+            if depth > DEEPEST:
+                raise TooMuch(f"it nests brackets more than {DEEPEST} deep")
+            if n_links > MOST_LINKS:
+                raise TooMuch(f"it has an expression of more than {MOST_LINKS} links")
 
     # ---- Filters that ``prices`` puts into a template ----
 
@@ -175,11 +191,3 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
 
 def _bits(number: float) -> int:
     return number.bit_length() if isinstance(number, int) else 64
-
-
-def _depth(source: str) -> int:
-    deepest = depth = 0
-    for bracket in re.findall(r"[(\[{}\])]", source):
-        depth = depth + 1 if bracket in "([{" else max(depth - 1, 0)
-        deepest = max(deepest, depth)
-    return deepest

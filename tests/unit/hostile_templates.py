@@ -116,6 +116,13 @@ HOSTILE = {
     "{% set n = namespace(l=[1] * 99999) %}{% for i in range(300) %}{% set n.l = n.l | select %}{% endfor %}{{ n.l | list | length }}": "makes too much",
     # A compiler that calls itself for every level.
     "{{ " + "(" * 9999 + ")" * 9999 + " }}": "brackets",
-    "{{ " + "- " * 9999 + "1 }}": "recursion",
+    "{{ " + "- " * 9999 + "1 }}": "500 links",
+    "{{ a" + ".b" * 20000 + " }}": "500 links",
+    "{{ a" + "[0]" * 20000 + " }}": "500 links",
+    "{{ a" + "()" * 20000 + " }}": "500 links",
+    "{{ a" + "|e" * 20000 + " }}": "500 links",
+    "{{ 1" + "+1" * 20000 + " }}": "500 links",
+    "{{ a" + " and a" * 10000 + " }}": "500 links",
+    "{% macro a() %}" * 90 + "{% set a = 1 %}" * 3800 + "{% endmacro %}" * 90: "16 deep",
     "{% if 1 %}" * 3000 + "{% endif %}" * 3000: "recursion",
 }
