@@ -110,7 +110,7 @@ reference: build/reference/.complete $(NATIVE) smollm2 ## against llama.cpp and 
 
 .PHONY: test-full test-published
 test-full: build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) $(VOCABULARIES) ## models of full size in Chromium and Firefox (4 GB of disk, half an hour)
-	$(if $(MODELS),,$(PYTHON) tools/make_full_size.py)
+	$(if $(MODELS),,$(PYTHON) tools/make_full_size.py bitnet-2b bitnet-2b-f32 too-large qwen2-0.5b-q4_0 qwen2-0.5b-q8_0)
 	eval "$$($(PYTHON) tools/browsers.py --install)"; \
 	    $(PYTHON) -m pytest tests/full --browser chromium --browser firefox --junitxml=build/reports/full.xml
 
@@ -122,9 +122,31 @@ test-published: build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) ##
 
 ##@ Measure it
 
+# QUICK=1: the embedded model only, a minute. BITNET_CPP=path of a llama-bench: measured beside. RANKS=2: with two workers too.
+# RECORD=1: into docs/speed.md. ARGUMENTS: others of tools/bench, such as --firefox.
+WLLAMA := build/bench/.wllama-$(WLLAMA_VERSION)
+BENCH_NEEDS = build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) build/bench/probes.wasm build/bench/probes.so \
+    $(if $(QUICK),,$(WLLAMA) $(VOCABULARIES))
 .PHONY: bench
-bench: build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) ## speed and memory of the embedded model, natively and in Chromium
-	@eval "$$($(PYTHON) tools/browsers.py --install)"; $(PYTHON) tools/bench
+bench: $(BENCH_NEEDS) ## speed and memory beside the machine's limits and other engines (4 GB of disk, 15 minutes; or QUICK=1)
+	$(if $(QUICK)$(MODELS),,$(PYTHON) tools/make_full_size.py bitnet-2b bitnet-2b-q6_k bitnet-2b-tq2_0)
+	@eval "$$($(PYTHON) tools/browsers.py --install)"; $(PYTHON) tools/bench $(if $(QUICK),--quick) $(if $(RECORD),--record) \
+	    $(if $(RANKS),--ranks $(RANKS)) $(if $(BITNET_CPP),--bitnet-cpp "$(BITNET_CPP)") $(ARGUMENTS)
+
+$(WLLAMA): | $(NODE)
+	@mkdir -p build/bench
+	$(NPM) install --prefix build/bench --no-save --no-package-lock --ignore-scripts --silent @wllama/wllama@$(WLLAMA_VERSION)
+	@touch $@
+
+PROBE_FLAGS := -std=c++20 -O3 -fno-exceptions -fno-rtti -Wall -Wextra -Werror
+build/bench/probes.so: tools/bench/probes.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(PROBE_FLAGS) -shared -fPIC $< -o $@
+
+build/bench/probes.wasm: tools/bench/probes.cpp $(TOOLCHAIN)/emcc.path
+	@mkdir -p $(@D)
+	"$$(sed 's/emcc$$/em++/' $(TOOLCHAIN)/emcc.path)" $(PROBE_FLAGS) -msimd128 -mrelaxed-simd --no-entry -sSTANDALONE_WASM \
+	    -sINITIAL_MEMORY=300MB -sEXPORTED_FUNCTIONS=_probe_fill,_probe_read_one_stream,_probe_read_four_streams,_probe_relaxed_dot $< -o $@
 
 ##@ Look after it
 
@@ -146,7 +168,7 @@ doctest: $(TOOLCHAIN)/doctest/.complete
 
 $(VENV)/.complete: requirements-build.txt emscripten/versions.env
 	@$(PYTHON3) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, $(PYTHON3) is %d.%d: set PYTHON3" % sys.version_info[:2])'
-	$(PYTHON3) -m venv $(VENV)
+	@test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV)
 	$(PIP) install -r requirements-build.txt
 	@touch $@
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 PIECE_WEIGHTS = 1 << 24  # made at a time
-LEAST_WEIGHTS = 128  # of which every type makes a whole number of blocks
+LEAST_WEIGHTS = 256  # of which every type makes a whole number of blocks
 
 Bytes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Maker = Callable[[np.random.Generator, int, int], Bytes]
@@ -57,6 +57,24 @@ def blocks(codes: Bytes, n_codes: int, deviation: float) -> Maker:
     return make
 
 
+def ternary_blocks(rng: np.random.Generator, n: int, n_cols: int) -> Bytes:
+    """TQ2_0: 256 weights to a block, 64 bytes of four codes each and then a half-float scale."""
+    found = np.empty((n // 256, 66), np.uint8)
+    found[:, :64] = TERNARY[rng.integers(0, len(TERNARY), (n // 256, 64), np.uint8)]
+    found[:, 64:] = np.array([(n_cols * 2 / 3) ** -0.5], np.float16).view(np.uint8)
+    return found.reshape(-1)
+
+
+def six_bit_blocks(rng: np.random.Generator, n: int, n_cols: int) -> Bytes:
+    """Q6_K: 256 weights to a block, 192 bytes of their bits, 16 scales of a byte, and a half-float scale."""
+    found = np.empty((n // 256, 210), np.uint8)
+    found[:, :192] = rng.integers(0, 256, (n // 256, 192), np.uint8)
+    found[:, 192:208] = 16
+    # Codes of -32 to 31 have a deviation of 18.5: logits get the same one as from half floats.
+    found[:, 208:] = np.array([2.5 / (16 * 18.5 * n_cols**0.5)], np.float16).view(np.uint8)
+    return found.reshape(-1)
+
+
 @dataclass(frozen=True)
 class TensorType:
     number: int
@@ -83,4 +101,6 @@ F32_TABLE = TensorType(0, wide_floats)
 F16 = TensorType(1, half_floats)
 Q4_0 = TensorType(2, blocks(NIBBLES, 16, 4.32))
 Q8_0 = TensorType(8, blocks(SIGNED, 32, 73.3))
+Q6_K = TensorType(14, six_bit_blocks)
+TQ2_0 = TensorType(35, ternary_blocks)
 I2_S = TensorType(36, ternary_codes, tail_bytes=32)

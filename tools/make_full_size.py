@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,9 @@ from full_size_weights import (  # noqa: E402 - found through the line above
     F32_TABLE,
     I2_S,
     Q4_0,
+    Q6_K,
     Q8_0,
+    TQ2_0,
     TensorType,
 )
 from make_tiny_model import ALIGNMENT, entry, text  # noqa: E402
@@ -152,6 +154,8 @@ def qwen2(codes: TensorType) -> Shape:
 
 SHAPES = {
     "bitnet-2b": bitnet(),
+    "bitnet-2b-q6_k": bitnet(Q6_K),
+    "bitnet-2b-tq2_0": replace(bitnet(Q6_K), architecture="bitnet", codes=TQ2_0),  # as llama.cpp reads it
     "bitnet-2b-f32": bitnet(F32_TABLE),  # with its KV cache above 2 GiB
     "too-large": bitnet(n_layers=256, header_only=True),
     "qwen2-0.5b-q4_0": qwen2(Q4_0),

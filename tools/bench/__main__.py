@@ -1,133 +1,264 @@
-"""Benchmarks of the embedded model, natively and in Chromium (and with --firefox there too).
+"""Measures the engine beside the machine's limits and beside other engines.
 
-    make bench
+    make bench [QUICK=1] [FIREFOX=1] [RANKS=2] [BITNET_CPP=path/to/llama-bench] [RECORD=1]
 
-Every run adds one JSON line per world to bench/results/results.jsonl, and prints a table beside the last run.
-Figures of different runs differ by what else the machine does; the ratios within one run hold better.
+One round asks every place in turn, and the best of all rounds counts: other work on the machine disturbs all
+of them alike, and only makes things slower. A run is added to build/bench/results.jsonl, one line for each
+place and model; with RECORD=1 it becomes the one that docs/speed.md shows.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import platform
 import subprocess
 import sys
-import tempfile
-import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
-RESULTS = PROJECT / "bench" / "results" / "results.jsonl"
-MODEL = PROJECT / "models" / "tiny-tales" / "bitnet-tiny-i2_s.gguf"
-MODEL_URL = "models/tiny-tales/bitnet-tiny-i2_s.gguf"
 sys.path[:0] = [str(Path(__file__).parent), str(PROJECT / "tools")]
 
-import browsers  # noqa: E402 - found through the line above
-import serve  # noqa: E402
-from measure import measure  # noqa: E402
+import report  # noqa: E402 - found through the line above
+import start  # noqa: E402
+from bitnet_cpp import BitnetCpp  # noqa: E402
+from places import (  # noqa: E402
+    BUILD,
+    WLLAMA,
+    InBrowser,
+    InPython,
+    Wllama,
+    launch,
+    model_path,
+    site,
+)
+from playwright.sync_api import Browser, Playwright, sync_playwright  # noqa: E402
+from processes import PeakMemory  # noqa: E402
+from targets import EMBEDDED, MODEL, PEERS_MODEL, SIX_BIT_HEAD  # noqa: E402
 
-ROWS = {
-    "kernel": "kernels",
-    "load_ms": "load, ms",
-    "first_token_ms": "time to first token, ms",
-    "prefill_tokens_per_s": "prefill, tokens/s",
-    "decode_tokens_per_s": "decode, tokens/s",
-    "kernels_share_of_token": "kernels' share of a token's time",
-    "heap_growth_of_file_and_cache": "heap growth / (file + KV cache)",
-}
+RESULTS = BUILD / "results.jsonl"
+CONTEXT_LENGTH = 512  # where the memory of a tab is looked at
+ROUND_CONTEXT_LENGTH = 1024  # so that something can be said after a prompt of 512 tokens
+DECODE_TOKENS = 24
+PEERS_TOKENS = 8
+READS = 10
+
+Figures = dict[str, Any]
+Engine = InPython | InBrowser
 
 
-def in_browser(name: str) -> dict[str, Any]:
-    """The same measurement inside Pyodide, in a worker of a page that knows nothing of the app."""
-    from playwright.sync_api import sync_playwright
+@dataclass
+class Column:
+    """What is asked in every round, of one place and one model."""
 
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        root = Path(folder)
-        for path in (PROJECT / "dist").iterdir():
-            (root / path.name).symlink_to(path)
-        (root / "test").symlink_to(PROJECT / "tests" / "e2e" / "site")
-        server = serve.Server(
-            ("127.0.0.1", 0), lambda *arguments: serve.Handler(*arguments, directory=str(root))
+    place: str
+    version: str
+    model: str | None
+    measure: Callable[[], Figures] = dict
+    figures: Figures = field(default_factory=dict)
+
+    def run(self) -> None:
+        clock = time.perf_counter()
+        self.take(self.measure())
+        say(f"{self.place}, {self.model or 'the machine'}: {time.perf_counter() - clock:.0f} s")
+
+    def take(self, found: Figures) -> None:
+        """Keep the best of what is measured more than once."""
+        for name, value in found.items():
+            if name in self.figures and name.endswith("_ms"):
+                value = min(value, self.figures[name])
+            elif name in self.figures and name.endswith("_per_s"):
+                value = max(value, self.figures[name])
+            self.figures[name] = value
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class Bench:
+    """The columns of one run, each with what it needs open."""
+
+    def __init__(self, stack: ExitStack, address: str) -> None:
+        self._stack, self._address = stack, address
+        self._patient: list[tuple[Column, Engine]] = []  # of which longer contexts are asked as well
+        self.columns: list[Column] = []
+
+    def _open(self, browser: Browser | None) -> Engine:
+        return self._stack.enter_context(
+            closing(InBrowser(browser, self._address) if browser else InPython())
         )
-        serve.Handler.quiet = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        site = f"http://127.0.0.1:{server.server_port}"
-        path = browsers.find(name)
-        options: dict[str, Any] = {"executable_path": path}
-        if name == "chromium":
-            options["args"] = ["--headless=new", "--no-sandbox"]
-        elif path != playwright.firefox.executable_path:
-            options["channel"] = "moz-firefox"
-        browser = getattr(playwright, name).launch(**options)
-        try:
-            page = browser.new_page()
-            page.goto(f"{site}/test/index.html")
-            wheel = next((PROJECT / "dist" / "wheels").glob("bitnet_tab-*wasm32.whl")).name
-            code = (
-                "import json, micropip\n"
-                f"await micropip.install('{site}/wheels/{wheel}')\n"
-                + (Path(__file__).parent / "measure.py").read_text()
-                + f"\njson.dumps(await measure('{site}/{MODEL_URL}', {MODEL.stat().st_size}))\n"
+
+    def add(self, place: str, version: str, model: str | None, measure: Callable[[], Figures]) -> Column:
+        self.columns.append(column := Column(place, version, model, measure))
+        return column
+
+    def add_machine(self, place: str, browser: Browser | None) -> None:
+        """The limits of *place*, in a page of its own: its memory must not count as the engine's."""
+        engine = self._open(browser)
+        engine.ask("open_machine", place=engine.address(BUILD / ("probes.wasm" if browser else "probes.so")))
+        self.add(place, version_of(browser), None, lambda: engine.ask("measure", n_times=READS))
+
+    def add_engine(
+        self, place: str, browser: Browser | None, model: str, ranks: int = 1
+    ) -> tuple[Column, Engine]:
+        """The engine with *model*, loaded."""
+        engine = self._open(browser)
+
+        def measure() -> Figures:
+            return (
+                (engine.ask("layers") if ranks == 1 else {})
+                | engine.ask("first_token", n_tokens=128)
+                | engine.ask("first_token", n_tokens=512)
+                | engine.ask("decode", n_positions=512, n_tokens=DECODE_TOKENS)
             )
-            figures = json.loads(page.evaluate("code => runPython(code, '')", code))
-            return {"world": f"{name} {browser.version}"} | figures
-        finally:
-            browser.close()
-            server.shutdown()
-            server.server_close()
+
+        name = f"{place}, {ranks} ranks" if ranks > 1 else place
+        column = self.add(name, version_of(browser), model, measure)
+        say(f"{name}: loading {model}")
+        with PeakMemory() as peak:
+            source = engine.address(model_path(model))
+            column.take(engine.ask("load", source=source, context_length=CONTEXT_LENGTH, ranks=ranks))
+        if browser:
+            column.take({"peak_tab_bytes": peak.n_bytes})
+        engine.ask("resize", context_length=ROUND_CONTEXT_LENGTH)
+        return column, engine
+
+    def add_wllama(self, browser: Browser) -> None:
+        peer = self._stack.enter_context(closing(Wllama(browser, self._address)))
+        package = json.loads((WLLAMA / "package.json").read_text())
+        column = self.add("wllama", package["version"], PEERS_MODEL, lambda: peer.measure(PEERS_TOKENS))
+        say(f"wllama: loading {PEERS_MODEL}")
+        column.take(peer.load(model_path(PEERS_MODEL)))
+
+    def add_bitnet_cpp(self, program: str) -> None:
+        for model in (MODEL, SIX_BIT_HEAD):
+            peer = BitnetCpp(program, model_path(model))
+            self.add("bitnet.cpp", "", model, lambda peer=peer: peer.measure(DECODE_TOKENS))
+
+    def add_embedded(self, browsers: dict[str, Browser | None], n_ranks: int) -> None:
+        for place, browser in browsers.items():
+            self.add_machine(place, browser)
+            for ranks in sorted({1, n_ranks}):
+                self.add_engine(place, browser, EMBEDDED, ranks)
+
+    def add_full_size(self, browsers: dict[str, Browser | None], n_ranks: int, bitnet_cpp: str) -> None:
+        for place, browser in browsers.items():
+            self.add_machine(place, browser)
+            self._patient.append(self.add_engine(place, browser, MODEL))
+        chromium = browsers["chromium"]
+        assert chromium
+        self.add_engine("chromium", chromium, SIX_BIT_HEAD)
+        if n_ranks > 1:
+            self.add_engine("chromium", chromium, MODEL, n_ranks)
+        self.add_wllama(chromium)
+        if bitnet_cpp:
+            self.add_bitnet_cpp(bitnet_cpp)
+
+    def lengthen(self, contexts: list[int]) -> None:
+        """Decode at positions that take minutes to reach: once, and in browsers only."""
+        for column, engine in self._patient:
+            for n_positions in contexts if isinstance(engine, InBrowser) else ():
+                say(f"{column.place}: {n_positions} positions")
+                engine.ask("resize", context_length=n_positions)
+                column.take(engine.ask("decode", n_positions=n_positions, n_tokens=DECODE_TOKENS))
 
 
-def natively() -> dict[str, Any]:
-    return {"world": "native"} | asyncio.run(measure(str(MODEL), MODEL.stat().st_size))
+def version_of(browser: Browser | None) -> str:
+    return browser.version if browser else ""
 
 
-def machine() -> dict[str, str | int | None]:
+def about() -> Figures:
     """What the figures belong to."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
+    git = ["git", "-C", str(PROJECT), "describe", "--always", "--dirty"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or None
     cpu = platform.processor() or platform.machine()
     if (info := Path("/proc/cpuinfo")).is_file():
         cpu = next((line.split(":")[1].strip() for line in info.open() if line.startswith("model name")), cpu)
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip() or None,
+        "commit": commit,
         "cpu": cpu,
         "cores": os.cpu_count(),
-        "model": MODEL.name,
+        "load_average": os.getloadavg()[0],
     }
 
 
-def shown(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else "-" if value is None else str(value)
+def measure_start(playwright: Playwright, name: str, address: str, asked: list[str]) -> Figures:
+    say(f"{name}: opening the page, once anew and {start.N_VISITS} times cached")
+    return start.measure(playwright, name, address, asked)
+
+
+def measure_all(arguments: argparse.Namespace) -> list[Column]:
+    names = ["chromium", *(["firefox"] if arguments.firefox else [])]
+    with ExitStack() as stack:
+        playwright = stack.enter_context(sync_playwright())
+        address, asked = stack.enter_context(site())
+        starts = {name: measure_start(playwright, name, address, asked) for name in names}
+        browsers: dict[str, Browser | None] = {"native": None}
+        for name in names:
+            browsers[name] = stack.enter_context(closing(launch(playwright, name)))
+        bench = Bench(stack, address)
+        if arguments.quick:
+            bench.add_embedded(browsers, arguments.ranks)
+        else:
+            bench.add_full_size(browsers, arguments.ranks, arguments.bitnet_cpp)
+        for n_round in range(arguments.rounds):
+            say(f"round {n_round + 1} of {arguments.rounds}")
+            for column in bench.columns:
+                column.run()
+        bench.lengthen(arguments.contexts)
+        for name, figures in starts.items():
+            bench.columns.append(column := Column(name, version_of(browsers[name]), EMBEDDED))
+            column.take(figures)
+    return merged(bench.columns)
+
+
+def merged(columns: list[Column]) -> list[Column]:
+    """One column for each place and model."""
+    found: dict[tuple[str, str | None], Column] = {}
+    for column in columns:
+        found.setdefault((column.place, column.model), column).take(column.figures)
+    return list(found.values())
+
+
+def save(path: Path, lines: list[Figures]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="the embedded model only")
     parser.add_argument("--firefox", action="store_true", help="measure in Firefox too")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ranks", type=int, default=1, help="measure with so many workers beside one")
+    parser.add_argument("--contexts", type=int, nargs="*", default=[2048, 4096], help="besides 512 positions")
+    parser.add_argument("--bitnet-cpp", default="", help="a llama-bench or llama-cli of bitnet.cpp")
+    parser.add_argument("--record", action="store_true", help="show this run in docs/speed.md")
     arguments = parser.parse_args()
-    lines = [natively(), in_browser("chromium")]
-    if arguments.firefox:
-        lines.append(in_browser("firefox"))
-
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    before = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.is_file() else []
-    about = machine()
-    with RESULTS.open("a") as file:
-        for line in lines:
-            file.write(json.dumps(about | line) + "\n")
-
-    for line in lines:
-        world = line["world"].split()[0]
-        last = next((entry for entry in reversed(before) if entry["world"].split()[0] == world), {})
-        print(f"\n{line['world']}, {about['cpu']}" + ("  (before)" if last else ""))
-        for key, label in ROWS.items():
-            print(f"  {label:36}{shown(line[key]):>10}" + (f"  ({shown(last.get(key))})" if last else ""))
+    known = about()
+    columns = measure_all(arguments)
+    lines = [
+        known
+        | {"place": column.place, "version": column.version, "model": column.model, "figures": column.figures}
+        for column in columns
+    ]
+    before = report.last_run(RESULTS)
+    save(RESULTS, lines)
+    print(report.report(lines))
+    print(report.changes(before, lines))
+    if arguments.record:
+        save(report.RECORDED, lines)
+        report.main()
 
 
 if __name__ == "__main__":

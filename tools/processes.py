@@ -51,15 +51,27 @@ def proportional_bytes(pid: int) -> int:
     return int(match[1]) * 1024 if match else 0
 
 
+def tab_bytes() -> dict[int, int]:
+    """The memory of each tab, by process."""
+    return {pid: proportional_bytes(pid) for pid in tabs()}
+
+
 class PeakMemory:
-    """Looks at every tab now and then, from ``with`` on; ``n_bytes`` is the most that one of them has had."""
+    """Looks at every tab now and then, from ``with`` on.
+
+    Attributes:
+        n_bytes: The most that the tab which has grown most has had.
+    """
 
     def __init__(self) -> None:
         self.n_bytes = 0
+        self._most_growth = 0
+        self._before: dict[int, int] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
+        self._before = tab_bytes()
         self._thread.start()
         return self
 
@@ -71,4 +83,7 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._ended.wait(EVERY_S):
-            self.n_bytes = max([self.n_bytes, *map(proportional_bytes, tabs())])
+            for pid, n_bytes in tab_bytes().items():
+                growth = n_bytes - self._before.get(pid, 0)
+                if growth > self._most_growth:
+                    self._most_growth, self.n_bytes = growth, n_bytes
