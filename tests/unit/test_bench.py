@@ -65,8 +65,8 @@ def test_the_output_of_llama_bench_and_of_llama_cli_is_understood() -> None:
     expected = {"prefill_tokens_per_s": 28.5, "decode_tokens_per_s": 6.25}
     assert speeds_of_bench(json.dumps(tests)) == expected
     log = """
-llama_print_timings: prompt eval time =  4491.23 ms / 128 tokens ( 35.09 ms per token,  28.50 tokens per second)
-llama_print_timings:        eval time =  3680.00 ms /  23 runs   (160.00 ms per token,   6.25 tokens per second)
+llama_perf: prompt eval time =  4491.23 ms / 128 tokens ( 35.09 ms per token,  28.50 tokens per second)
+llama_perf:        eval time =  3680.00 ms /  23 runs   (160.00 ms per token,   6.25 tokens per second)
 """
     assert speeds_of_log(log) == expected
     assert speeds_of_bench("error: no such file") == speeds_of_log("no such file") == {}

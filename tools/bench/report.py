@@ -182,7 +182,8 @@ def changes(before: Sequence[Line], lines: Sequence[Line]) -> str:
 
 def main() -> None:
     lines = last_run(RECORDED)
-    PAGE.write_text(MARKED.sub(lambda _: report(lines), PAGE.read_text()))
+    shown = f"![{TITLE}](images/{PICTURE.name})\n\n{report(lines)}"
+    PAGE.write_text(MARKED.sub(lambda _: shown, PAGE.read_text()))
     PICTURE.write_text(bars(TITLE, ["decode, tokens/s", "prefill, tokens/s"], peers(run_of(lines))))
 
 
