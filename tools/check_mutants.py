@@ -47,13 +47,16 @@ class Mutant:
     caught_by: list[str]
 
 
-UNQUANTISED = """  if (matrix.type == TensorType::i2_s) {
-    for (size_t row = 0; row < matrix.n_rows; ++row) {
+UNQUANTISED = """    if (product.matrix->type == TensorType::i2_s) {
+      const Matrix& matrix = *product.matrix;
       float* weights = scratch.weights_row.data();
-      kernels.dequantize_row(matrix.type, matrix.data + row * matrix.n_cols / 4, matrix.n_cols, weights);
-      result[row] = kernels.dot_f32(weights, x.data(), matrix.n_cols) * matrix.scale[0];
-    }
-  } else if (matrix.n_rows == 0) {
+      for (size_t token = 0; token < n_tokens; ++token)
+        for (size_t row = 0; row < matrix.n_rows; ++row) {
+          kernels.dequantize_row(matrix.type, matrix.data + row * matrix.n_cols / 4, matrix.n_cols, weights);
+          const float sum = kernels.dot_f32(weights, x + token * matrix.n_cols, matrix.n_cols);
+          result(product, token)[row] = sum * matrix.scale[0];
+        }
+    } else if (product.matrix->n_rows == 0)
 """
 
 # In the kernel that this machine uses.
@@ -100,8 +103,8 @@ MUTANTS = [
     ),
     Mutant(
         "activations that are not quantised",
-        "src/ops.cpp",
-        "  if (matrix.type == TensorType::i2_s) {\n",
+        "src/multiply.cpp",
+        "    if (product.matrix->type == TensorType::i2_s)\n",
         UNQUANTISED,
         NATIVE,
     ),

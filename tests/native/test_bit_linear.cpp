@@ -12,60 +12,66 @@ using namespace bitnet;
 
 namespace {
 
-struct Quantized {
+struct QuantizedRow {
   std::vector<int8_t> values;
-  QuantizedRow row;
+  Quantized quantized;
 
-  explicit Quantized(const std::vector<float>& x) : values(x.size()) {
-    row.values = values.data();
-    quantize(x, row);
-  }
+  explicit QuantizedRow(const std::vector<float>& x) : values(x.size()), quantized(quantize(x, values.data())) {}
 };
 
-// A matrix of equal codes, and what multiply makes of x with it.
-float product(uint8_t code, float scale, const std::vector<float>& x, const KernelSet& kernels) {
+// A matrix of equal codes, and what multiply makes of n_tokens rows x with it.
+std::vector<float> products(uint8_t code, float scale, const std::vector<float>& x, size_t n_tokens,
+                            const KernelSet& kernels) {
   std::vector<uint8_t> codes(x.size() / 4, static_cast<uint8_t>(code * 0x55));
-  std::vector<int8_t> values(x.size());
-  std::vector<int16_t> widened(x.size());
-  std::vector<int32_t> integers(1);
-  std::vector<float> weights_row(x.size());
   Matrix matrix;
   matrix.type = TensorType::i2_s;
   matrix.n_cols = x.size();
   matrix.n_rows = 1;
   matrix.data = codes.data();
   matrix.scale = {&scale, 1};
-  QuantizedRow quantized;
-  float out = 0;
-  multiply(kernels, matrix, x, quantized, {values, widened, integers, weights_row}, &out);
+  MatrixScratch scratch;
+  Planner sizes;
+  scratch.plan(sizes, n_tokens, x.size(), 1, 1);
+  Block block;
+  REQUIRE(block.allocate(sizes.n_bytes()));
+  Planner places(block.data());
+  scratch.plan(places, n_tokens, x.size(), 1, 1);
+  std::vector<float> rows, out(n_tokens);
+  for (size_t token = 0; token < n_tokens; ++token) rows.insert(rows.end(), x.begin(), x.end());
+  const Product product[] = {{&matrix, out.data(), 1}};
+  multiply(kernels, product, rows.data(), n_tokens, scratch);
   return out;
+}
+
+float product(uint8_t code, float scale, const std::vector<float>& x, const KernelSet& kernels) {
+  return products(code, scale, x, 1, kernels)[0];
 }
 
 }  // namespace
 
 TEST_CASE("halves are rounded to even") {
   // The largest value is 127, so the scale is 1.
-  const Quantized quantized({127.0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, 3.4999998f});
-  CHECK(quantized.row.scale == 1.0f);
-  CHECK(quantized.values == std::vector<int8_t>{127, 0, 2, 2, 0, -2, -2, 3});
-  CHECK(quantized.row.sum == 130);
+  const QuantizedRow row({127.0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, 3.4999998f});
+  CHECK(row.quantized.scale == 1.0f);
+  CHECK(row.values == std::vector<int8_t>{127, 0, 2, 2, 0, -2, -2, 3});
+  CHECK(row.quantized.sum == 130);
 }
 
 TEST_CASE("the scale never exceeds 127 / 1e-5, so a quiet row stays quiet") {
-  const Quantized quantized({1e-6f, -1e-7f, 4e-8f});
-  CHECK(quantized.row.scale == static_cast<float>(127.0 / 1e-5));
-  CHECK(quantized.values == std::vector<int8_t>{13, -1, 1});
+  const QuantizedRow row({1e-6f, -1e-7f, 4e-8f});
+  CHECK(row.quantized.scale == static_cast<float>(127.0 / 1e-5));
+  CHECK(row.values == std::vector<int8_t>{13, -1, 1});
 }
 
 TEST_CASE("a row of zeros gives zeros, not NaN") {
-  const Quantized quantized(std::vector<float>(128, 0.0f));
-  CHECK(quantized.row.sum == 0);
+  const QuantizedRow row(std::vector<float>(128, 0.0f));
+  CHECK(row.quantized.sum == 0);
   CHECK(product(2, 0.5f, std::vector<float>(128, 0.0f), scalar_kernels) == 0.0f);
 }
 
 TEST_CASE("values outside every range stay within +-127, and what is not a number stays noticed") {
   for (const std::vector<float>& x : {std::vector<float>{INFINITY, 1.0f}, {1.0f, -INFINITY}, {NAN, 1.0f}, {1.0f, NAN}})
-    for (const int8_t value : Quantized(x).values) CHECK(std::abs(value) <= 127);
+    for (const int8_t value : QuantizedRow(x).values) CHECK(std::abs(value) <= 127);
   std::vector<float> padded(128, 1.0f);
   padded[70] = NAN;
   CHECK(std::isnan(product(2, 1.0f, padded, scalar_kernels)));
@@ -94,17 +100,21 @@ TEST_CASE("all codes 2 with activations of 127 do not wrap, for rows as long as 
     for (const size_t n_cols : {128u, 2560u, 4096u, 6912u, 14336u}) {
       CAPTURE(kernels->name);
       CAPTURE(n_cols);
-      CHECK(product(2, 1.0f, std::vector<float>(n_cols, 127.0f), *kernels) == 127.0f * static_cast<float>(n_cols));
-      CHECK(product(0, 1.0f, std::vector<float>(n_cols, 127.0f), *kernels) == -127.0f * static_cast<float>(n_cols));
-      CHECK(product(1, 1.0f, std::vector<float>(n_cols, 127.0f), *kernels) == 0.0f);
+      for (const size_t n_tokens : {1u, 16u}) {  // one by one, and by tables
+        const std::vector<float> x(n_cols, 127.0f);
+        const float most = 127.0f * static_cast<float>(n_cols);
+        CHECK(products(2, 1.0f, x, n_tokens, *kernels) == std::vector<float>(n_tokens, most));
+        CHECK(products(0, 1.0f, x, n_tokens, *kernels) == std::vector<float>(n_tokens, -most));
+        CHECK(products(1, 1.0f, x, n_tokens, *kernels) == std::vector<float>(n_tokens, 0.0f));
+      }
     }
 }
 
 TEST_CASE("the product is the ternary sum of quantised activations, divided and scaled in this order") {
   std::vector<float> x(128);
   for (size_t i = 0; i < x.size(); ++i) x[i] = 0.37f * static_cast<float>(i) - 20.0f;
-  const Quantized quantized(x);
-  const float expected = static_cast<float>(quantized.row.sum) / quantized.row.scale * 0.0123f;
+  const QuantizedRow row(x);
+  const float expected = static_cast<float>(row.quantized.sum) / row.quantized.scale * 0.0123f;
   CHECK(product(2, 0.0123f, x, scalar_kernels) == expected);
   // Activations that are not quantised give another result.
   float exact = 0;

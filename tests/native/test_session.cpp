@@ -83,6 +83,20 @@ TEST_CASE("the kernel check notices a kernel that is wrong in one place") {
       out[n_rows - 1] ^= 1;
     };
   }
+  SUBCASE("ternary products of many tokens") {
+    wrong.matmul_indexed = [](const uint8_t* indices, size_t n_rows, size_t n_cols, const int16_t* x,
+                              const bitnet::TernaryScratch& scratch, int32_t* out) {
+      bitnet::scalar_kernels.matmul_indexed(indices, n_rows, n_cols, x, scratch, out);
+      out[n_rows * 16 - 1] += 1;
+    };
+  }
+  SUBCASE("mixes of half floats") {
+    wrong.mix_f16 = [](const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, size_t weights_stride,
+                       size_t n_mixes, float* out, size_t out_stride) {
+      bitnet::scalar_kernels.mix_f16(rows, n_rows, n_cols, weights, weights_stride, n_mixes, out, out_stride);
+      out[n_cols - 1] = -out[n_cols - 1];
+    };
+  }
   SUBCASE("half-float products") {
     wrong.matvec_f16 = [](const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out) {
       bitnet::scalar_kernels.matvec_f16(rows, n_rows, n_cols, x, out);
@@ -95,7 +109,8 @@ TEST_CASE("the kernel check notices a kernel that is wrong in one place") {
 TEST_CASE("a prompt in slices of any length gives the same bits") {
   const Loaded loaded(SmallModel::file().bytes());
   const std::vector<float> expected = prefill_in_slices(loaded.model, 40);
-  for (const size_t slice : {1u, 3u, 16u, 17u}) CHECK(prefill_in_slices(loaded.model, slice) == expected);
+  for (const size_t slice : {1u, 3u, 5u, 6u, 16u, 17u, 21u, 22u})
+    CHECK(prefill_in_slices(loaded.model, slice) == expected);
 }
 
 TEST_CASE("any number of ranks gives the bits of one, also where heads cannot be shared out evenly") {

@@ -166,8 +166,9 @@ def attention_bound(q: Floats, keys: Floats, values: Floats) -> Floats:
         magnitude = np.max(np.abs(mine) @ np.abs(q[head]) / np.sqrt(head_dim))
         weights = np.exp(scores - scores.max())
         weights /= weights.sum()
-        # the product, the scale's two roundings, the product with it, and the difference from the largest
-        score_error = (sum_roundings(head_dim) + 5) * U * magnitude
+        # a product and all sums one after the other; the scale's two roundings, the product with it, and the
+        # difference from the largest
+        score_error = (1 + head_dim + 5) * U * magnitude
         weight_error = 2 * (score_error + EXP_ERROR) + (sum_roundings(n_positions) + 3) * U
         bounds.append((weight_error + (n_positions + 1) * U) * (weights @ np.abs(theirs)))
     return np.array(bounds)

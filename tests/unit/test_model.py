@@ -218,9 +218,9 @@ def test_top_k_of_one_is_greedy(story_model: bitnet.Model) -> None:
 
 
 def test_a_repetition_penalty_changes_what_is_said(story_model: bitnet.Model) -> None:
-    prompt = story_model.tokenize("the the the the the the")
-    plain = generate(story_model, prompt, max_tokens=30, temperature=0)[0]
-    assert generate(story_model, prompt, max_tokens=30, temperature=0, repeat_penalty=1.8)[0] != plain
+    prompt = story_model.tokenize("One day the cat saw the dog, and the cat said to the dog that the")
+    plain = generate(story_model, prompt, max_tokens=40, temperature=0)[0]
+    assert generate(story_model, prompt, max_tokens=40, temperature=0, repeat_penalty=1.8)[0] != plain
 
 
 def test_logprobs_and_the_most_probable_tokens_agree_with_the_logits(seeded_model: bitnet.Model) -> None:

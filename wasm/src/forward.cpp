@@ -53,15 +53,11 @@ Status Session::attention(size_t layer_index, size_t n_tokens) {
   const size_t q_dim = config.q_dim(), kv_dim = config.kv_dim(), head_dim = config.head_dim;
   const Rank::Part kv_heads = model_.rank.part(config.n_kv_heads, 1);
   const size_t group = config.n_heads / config.n_kv_heads;
+  normalise("attn_norm", layer_index, layer.attn_norm, n_tokens);
+  multiply(layer_index, {{&layer.q, q_.data(), q_dim}, {&layer.k, k_.data(), kv_dim}, {&layer.v, v_.data(), kv_dim}},
+           n_tokens);
   for (size_t t = 0; t < n_tokens; ++t) {
-    const std::span normed = normed_.first(config.n_embd);
     const std::span q = row(q_, t, q_dim), k = row(k_, t, kv_dim), v = row(v_, t, kv_dim);
-    rms_norm(row(hidden_, t, config.n_embd), layer.attn_norm, config.rms_eps, normed.data());
-    tap_("attn_norm", layer_index, t, normed);
-    QuantizedRow quantized;
-    product(layer.q, layer_index, t, normed, quantized, q.data());
-    product(layer.k, layer_index, t, normed, quantized, k.data());
-    product(layer.v, layer_index, t, normed, quantized, v.data());
     // Half floats could not tell: they are saturated.
     BN_TRY(check_finite(k.subspan(layer.k.first_row, layer.k.n_rows), layer_index, t));
     BN_TRY(check_finite(v.subspan(layer.v.first_row, layer.v.n_rows), layer_index, t));
@@ -95,43 +91,57 @@ Status Session::attention(size_t layer_index, size_t n_tokens) {
 // attended_ = softmax(q . keys / sqrt(head_dim)) . values, each token seeing itself and what came before.
 void Session::attend(size_t layer, size_t n_tokens) {
   const Config& config = model_.config;
-  const size_t head_dim = config.head_dim;
   const size_t group = config.n_heads / config.n_kv_heads;
   const Rank::Part kv_heads = model_.rank.part(config.n_kv_heads, 1);
-  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-  for (size_t t = 0; t < n_tokens; ++t) {
-    const std::span<float> scores = scores_.first(position_ + t + 1);
-    for (size_t head = kv_heads.begin * group; head < kv_heads.end * group; ++head) {
-      const size_t kv_head = head / group - kv_heads.begin;
-      const size_t at = t * config.q_dim() + head * head_dim;
-      model_.kernels->matvec_f16(cache_.keys(layer, kv_head), scores.size(), head_dim, q_.data() + at, scores.data());
-      for (float& score : scores) score *= scale;
-      softmax(scores);
-      model_.kernels->mix_f16(cache_.values(layer, kv_head), scores.size(), head_dim, scores.data(),
-                              attended_.data() + at);
+  for (size_t head = kv_heads.begin; head < kv_heads.end; ++head)
+    for (size_t t = 0; t < n_tokens; ++t) {
+      const size_t at = t * config.q_dim() + head * group * config.head_dim;
+      attend_group(layer, head - kv_heads.begin, position_ + t + 1, q_.data() + at, attended_.data() + at);
     }
+}
+
+// All query heads that share the keys and values of one head, over n_positions.
+void Session::attend_group(size_t layer, size_t head, size_t n_positions, const float* q, float* attended) {
+  const KernelSet& kernels = *model_.kernels;
+  const size_t head_dim = model_.config.head_dim;
+  const size_t group = model_.config.n_heads / model_.config.n_kv_heads;
+  const size_t stride = cache_.padded_positions();
+  constexpr size_t block_positions = KvCache::block_positions;
+  for (size_t block = 0; block * block_positions < n_positions; ++block)
+    kernels.mix_f16(cache_.keys(layer, head, block), head_dim, block_positions, q, head_dim, group,
+                    scores_.data() + block * block_positions, stride);
+  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
+  for (size_t i = 0; i < group; ++i) {
+    const std::span<float> scores = scores_.subspan(i * stride, n_positions);
+    for (float& score : scores) score *= scale;
+    softmax(scores);
   }
+  kernels.mix_f16(cache_.values(layer, head), n_positions, head_dim, scores_.data(), stride, group, attended, head_dim);
 }
 
 Status Session::feed_forward(size_t layer_index, size_t n_tokens) {
   const Config& config = model_.config;
   const Layer& layer = model_.weights.layers[layer_index];
   const Rank::Part part = {layer.gate.first_row, layer.gate.first_row + layer.gate.n_rows};
-  for (size_t t = 0; t < n_tokens; ++t) {
-    const std::span normed = normed_.first(config.n_embd);
-    const std::span gates = row(gate_, t, config.n_ff), up = row(up_, t, config.n_ff);
-    rms_norm(row(hidden_, t, config.n_embd), layer.ffn_norm, config.rms_eps, normed.data());
-    tap_("ffn_norm", layer_index, t, normed);
-    QuantizedRow quantized;
-    product(layer.gate, layer_index, t, normed, quantized, gates.data());
-    product(layer.up, layer_index, t, normed, quantized, up.data());
-    gate(config.architecture.activation, gates.subspan(part.begin, layer.gate.n_rows), up.data() + part.begin);
-  }
+  normalise("ffn_norm", layer_index, layer.ffn_norm, n_tokens);
+  multiply(layer_index, {{&layer.gate, gate_.data(), config.n_ff}, {&layer.up, up_.data(), config.n_ff}}, n_tokens);
+  for (size_t t = 0; t < n_tokens; ++t)
+    gate(config.architecture.activation, row(gate_, t, config.n_ff).subspan(part.begin, layer.gate.n_rows),
+         row(up_, t, config.n_ff).data() + part.begin);
   BN_TRY(gather(gate_.data(), n_tokens, config.n_ff, part));
 
   for (size_t t = 0; t < n_tokens; ++t) tap_("gate", layer_index, t, row(gate_, t, config.n_ff));
   sub_norm("ffn_sub_norm", layer_index, layer.ffn_sub_norm, gate_, config.n_ff, n_tokens);
   return project(layer.down, layer_index, n_tokens);
+}
+
+// normed_ = hidden_, normalised.
+void Session::normalise(const char* name, size_t layer, Vector weight, size_t n_tokens) {
+  const size_t n_embd = model_.config.n_embd;
+  for (size_t t = 0; t < n_tokens; ++t) {
+    rms_norm(row(hidden_, t, n_embd), weight, model_.config.rms_eps, row(normed_, t, n_embd).data());
+    tap_(name, layer, t, row(normed_, t, n_embd));
+  }
 }
 
 // normed_ = rows, normalised where the architecture has a sub-norm at this place.
@@ -151,31 +161,35 @@ void Session::sub_norm(const char* name, size_t layer, Vector weight, std::span<
 // hidden_ += matrix . normed_
 Status Session::project(const Matrix& matrix, size_t layer, size_t n_tokens) {
   const size_t n_embd = model_.config.n_embd;
-  for (size_t t = 0; t < n_tokens; ++t) {
-    QuantizedRow quantized;
-    product(matrix, layer, t, row(normed_, t, matrix.n_cols), quantized, row(projected_, t, n_embd).data());
-  }
+  multiply(layer, {{&matrix, projected_.data(), n_embd}}, n_tokens);
   BN_TRY(gather(projected_.data(), n_tokens, n_embd, {matrix.first_row, matrix.first_row + matrix.n_rows}));
   for (size_t t = 0; t < n_tokens; ++t) add(row(hidden_, t, n_embd), row(projected_, t, n_embd).data());
   return {};
 }
 
-// out = matrix . x, and its steps shown to the tap.
-void Session::product(const Matrix& matrix, size_t layer, size_t token, std::span<const float> x,
-                      QuantizedRow& quantized, float* out) {
-  multiply(*model_.kernels, matrix, x, quantized, scratch_, out);
-  if (!tap_) return;
-  const auto show = [&](const char* step, int32_t type, const void* data, size_t n) {
-    char name[48];
-    std::snprintf(name, sizeof name, "%s.%s", matrix.name, step);
-    tap_.function(tap_.user, name, static_cast<int32_t>(layer), token, type, data, n);
-  };
-  show("input", BN_F32, x.data(), x.size());
-  if (matrix.type == TensorType::i2_s) {
-    show("quantised", BN_I8, quantized.values, x.size());
-    show("sums", BN_I32, scratch_.integers.data(), matrix.n_rows);
-  }
-  show("output", BN_F32, out + matrix.first_row, matrix.n_rows);
+// The products of matrices with the rows of normed_. For a tap, which knows the first row as `first_token`, they are
+// made one by one, and their steps shown.
+void Session::multiply(size_t layer, std::initializer_list<Product> products, size_t n_tokens, size_t first_token) {
+  if (!tap_) return bitnet::multiply(*model_.kernels, products, normed_.data(), n_tokens, scratch_);
+  for (size_t t = 0; t < n_tokens; ++t)
+    for (const Product& product : products) {
+      const Matrix& matrix = *product.matrix;
+      const std::span<const float> x = row(normed_, t, matrix.n_cols);
+      float* out = product.out + t * product.stride;
+      const Product one[] = {{&matrix, out, product.stride}};
+      bitnet::multiply(*model_.kernels, one, x.data(), 1, scratch_);
+      const auto show = [&](const char* step, int32_t type, const void* data, size_t n) {
+        char name[48];
+        std::snprintf(name, sizeof name, "%s.%s", matrix.name, step);
+        tap_.function(tap_.user, name, static_cast<int32_t>(layer), first_token + t, type, data, n);
+      };
+      show("input", BN_F32, x.data(), x.size());
+      if (matrix.type == TensorType::i2_s) {
+        show("quantised", BN_I8, scratch_.values.data(), x.size());
+        show("sums", BN_I32, scratch_.sums.data(), matrix.n_rows);
+      }
+      show("output", BN_F32, out + matrix.first_row, matrix.n_rows);
+    }
 }
 
 Status Session::check_hidden(size_t layer, size_t n_tokens) {
@@ -202,8 +216,7 @@ Status Session::compute_logits(size_t n_tokens) {
   const std::span normed = normed_.first(config.n_embd);
   rms_norm(row(hidden_, n_tokens - 1, config.n_embd), model_.weights.output_norm, config.rms_eps, normed.data());
   tap_("output_norm", Tap::no_layer, n_tokens - 1, normed);
-  QuantizedRow quantized;
-  product(output, Tap::no_layer, n_tokens - 1, normed, quantized, logits_.data());
+  multiply(Tap::no_layer, {{&output, logits_.data(), config.n_vocab}}, 1, n_tokens - 1);
   BN_TRY(gather(logits_.data(), 1, config.n_vocab, {output.first_row, output.first_row + output.n_rows}));
   tap_("logits", Tap::no_layer, n_tokens - 1, logits_);
   if (!all_finite(logits_))
@@ -227,29 +240,21 @@ Status Session::gather(float* rows, size_t n_rows, size_t row_length, Rank::Part
 Status Session::run_kernels() {
   if (!model_.ready) return fail(BN_NOT_READY, "the weights have not arrived completely yet");
   has_logits_ = false;
-  const auto run_once = [&](const Matrix& matrix, std::span<float> out) {
-    QuantizedRow quantized = {scratch_.values.data(), 1.0f, 0};
-    multiply(*model_.kernels, matrix, normed_.first(matrix.n_cols), quantized, scratch_, out.data());
+  const auto run = [&](std::initializer_list<Product> products) {
+    bitnet::multiply(*model_.kernels, products, normed_.data(), 1, scratch_);
   };
-  const Rank::Part kv_heads = model_.rank.part(model_.config.n_kv_heads, 1);
-  const size_t group = model_.config.n_heads / model_.config.n_kv_heads;
+  const Config& config = model_.config;
+  const Rank::Part kv_heads = model_.rank.part(config.n_kv_heads, 1);
   for (size_t i = 0; i < model_.weights.layers.size(); ++i) {
     const Layer& layer = model_.weights.layers[i];
-    run_once(layer.q, q_);
-    run_once(layer.k, k_);
-    run_once(layer.v, v_);
-    for (size_t head = 0; head < (kv_heads.end - kv_heads.begin) * group; ++head) {
-      model_.kernels->matvec_f16(cache_.keys(i, head / group), position_, model_.config.head_dim, q_.data(),
-                                 scores_.data());
-      model_.kernels->mix_f16(cache_.values(i, head / group), position_, model_.config.head_dim, scores_.data(),
-                              attended_.data());
-    }
-    run_once(layer.output, projected_);
-    run_once(layer.gate, gate_);
-    run_once(layer.up, up_);
-    run_once(layer.down, projected_);
+    run({{&layer.q, q_.data(), 0}, {&layer.k, k_.data(), 0}, {&layer.v, v_.data(), 0}});
+    for (size_t head = 0; position_ > 0 && head < kv_heads.end - kv_heads.begin; ++head)
+      attend_group(i, head, position_, q_.data(), attended_.data());
+    run({{&layer.output, projected_.data(), 0}});
+    run({{&layer.gate, gate_.data(), 0}, {&layer.up, up_.data(), 0}});
+    run({{&layer.down, projected_.data(), 0}});
   }
-  run_once(model_.weights.output, logits_);
+  run({{&model_.weights.output, logits_.data(), 0}});
   return {};
 }
 

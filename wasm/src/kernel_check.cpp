@@ -1,9 +1,10 @@
 #include "kernel_check.h"
 
-#include <bit>
+#include <cstring>
 #include <vector>
 
 #include "half.h"
+#include "kernels/scalar.h"
 #include "sampler.h"
 
 namespace bitnet {
@@ -52,7 +53,39 @@ class Check {
     std::vector<int32_t> expected(n_rows), actual(n_rows, 1);
     scalar_kernels.matvec_i2_s(codes.data(), n_rows, n_cols, x.data(), scratch.data(), expected.data());
     kernels_.matvec_i2_s(codes.data(), n_rows, n_cols, x.data(), scratch.data(), actual.data());
-    for (size_t row = 0; row < n_rows; ++row) n_mismatches_ += expected[row] != actual[row];
+    compare(expected, actual);
+    many_tokens(codes, n_rows, n_cols, activation);
+  }
+
+  // The same codes, as indices of tables, with activations of some tokens.
+  template <class Activation>
+  void many_tokens(const std::vector<uint8_t>& codes, size_t n_rows, size_t n_cols, Activation activation) {
+    const size_t n_tokens = 1 + below(TernaryIndex::n_tokens);
+    const size_t n_all_rows = n_rows + below(4);  // of which those before are another matrix
+    const size_t before = (n_all_rows - n_rows) * TernaryIndex::unit_bytes;
+    std::vector<uint8_t> expected_indices(n_all_rows * TernaryIndex::row_bytes(n_cols)), indices(expected_indices);
+    scalar_kernels.index_i2_s(codes.data(), n_rows, n_cols, n_all_rows, expected_indices.data() + before);
+    kernels_.index_i2_s(codes.data(), n_rows, n_cols, n_all_rows, indices.data() + before);
+    compare(expected_indices, indices);
+
+    std::vector<int8_t> x(n_tokens * n_cols);
+    for (int8_t& value : x) value = activation();
+    std::vector<int16_t> arranged(TernaryIndex::row_bytes(n_cols) * TernaryIndex::n_digits * TernaryIndex::n_tokens);
+    arrange_activations(x.data(), n_tokens, n_cols, arranged.data());
+    std::vector<int16_t> tables(TernaryScratch::tables_size), partial(n_all_rows * TernaryIndex::n_tokens);
+    const TernaryScratch scratch = {tables.data(), partial.data()};
+    std::vector<int32_t> expected(n_all_rows * TernaryIndex::n_tokens), actual(expected.size(), 1);
+    scalar_kernels.matmul_indexed(indices.data(), n_all_rows, n_cols, arranged.data(), scratch, expected.data());
+    kernels_.matmul_indexed(indices.data(), n_all_rows, n_cols, arranged.data(), scratch, actual.data());
+    compare(expected, actual);
+    // And both are what the definition of one token says.
+    for (size_t token = 0; token < n_tokens; ++token)
+      for (size_t row = 0; row < n_rows; ++row) {
+        const int8_t* values = x.data() + token * n_cols;
+        int32_t sum = scalar::dot_i2_s(codes.data() + row * n_cols / 4, n_cols, values);
+        for (size_t col = 0; col < n_cols; ++col) sum -= values[col];
+        n_mismatches_ += actual[(n_all_rows - n_rows + row) * TernaryIndex::n_tokens + token] != sum;
+      }
   }
 
   void floats(size_t n_rows, size_t n_cols, float magnitude) {
@@ -62,23 +95,28 @@ class Check {
       any_half[i] = bits;
       normal_half[i] = half_from_float_flushed(float_from_half(bits));
     }
-    std::vector<float> x(n_cols), y(n_cols), weights(n_rows);
+    std::vector<float> x(n_cols), y(n_cols);
     for (float& value : x) value = number(magnitude);
     for (float& value : y) value = number(magnitude);
-    for (float& value : weights) value = number(1.0f) * 0.5f + 0.5f;
 
     std::vector<float> expected(n_rows), actual(n_rows);
     scalar_kernels.matvec_f16(any_half.data(), n_rows, n_cols, x.data(), expected.data());
     kernels_.matvec_f16(any_half.data(), n_rows, n_cols, x.data(), actual.data());
     compare(expected, actual);
 
-    expected.assign(n_cols, 1.0f);
-    actual.assign(n_cols, 2.0f);
-    scalar_kernels.mix_f16(normal_half.data(), n_rows, n_cols, weights.data(), expected.data());
-    kernels_.mix_f16(normal_half.data(), n_rows, n_cols, weights.data(), actual.data());
+    const size_t n_mixes = 1 + below(9), weights_stride = n_rows + below(3), out_stride = n_cols + below(3);
+    std::vector<float> weights(n_mixes * weights_stride);
+    for (float& value : weights) value = number(magnitude);
+    expected.assign(n_mixes * out_stride, 1.0f);
+    actual = expected;
+    scalar_kernels.mix_f16(normal_half.data(), n_rows, n_cols, weights.data(), weights_stride, n_mixes, expected.data(),
+                           out_stride);
+    kernels_.mix_f16(normal_half.data(), n_rows, n_cols, weights.data(), weights_stride, n_mixes, actual.data(),
+                     out_stride);
     compare(expected, actual);
 
-    compare({scalar_kernels.dot_f32(x.data(), y.data(), n_cols)}, {kernels_.dot_f32(x.data(), y.data(), n_cols)});
+    compare(std::vector{scalar_kernels.dot_f32(x.data(), y.data(), n_cols)},
+            std::vector{kernels_.dot_f32(x.data(), y.data(), n_cols)});
   }
 
   // Any bytes are a block, if its half floats are finite, as the loader requires.
@@ -100,9 +138,11 @@ class Check {
 
   float number(float magnitude) { return static_cast<float>(random_.next_unit() * 2 - 1) * magnitude; }
 
-  void compare(const std::vector<float>& expected, const std::vector<float>& actual) {
+  // Bit for bit.
+  template <class Number>
+  void compare(const std::vector<Number>& expected, const std::vector<Number>& actual) {
     for (size_t i = 0; i < expected.size(); ++i)
-      n_mismatches_ += std::bit_cast<uint32_t>(expected[i]) != std::bit_cast<uint32_t>(actual[i]);
+      n_mismatches_ += std::memcmp(&expected[i], &actual[i], sizeof(Number)) != 0;
   }
 
   const KernelSet& kernels_;

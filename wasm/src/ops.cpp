@@ -52,51 +52,21 @@ void rms_norm(std::span<const float> x, Vector weight, float eps, float* out) no
   for (size_t i = 0; i < x.size(); ++i) out[i] = x[i] * scale * weight[i];
 }
 
-void quantize(std::span<const float> x, QuantizedRow& row) noexcept {
+Quantized quantize(std::span<const float> x, int8_t* values) noexcept {
   constexpr float round_magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, ties to even
   const float largest = largest_of(x, [](float value) { return std::fabs(value); });
-  row.scale = static_cast<float>(127.0 / std::max(static_cast<double>(largest), 1e-5));
+  const auto scale = static_cast<float>(127.0 / std::max(static_cast<double>(largest), 1e-5));
   int32_t sum = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     // Within +-127 for every finite x; the bounds keep infinities and NaN inside what kernels accept.
-    const float scaled = x[i] * row.scale;
+    const float scaled = x[i] * scale;
     const float from_below = scaled > -127.0f ? scaled : -127.0f;
     const float bounded = from_below < 127.0f ? from_below : 127.0f;
     const int32_t value = std::bit_cast<int32_t>(bounded + round_magic) - std::bit_cast<int32_t>(round_magic);
-    row.values[i] = static_cast<int8_t>(value);
+    values[i] = static_cast<int8_t>(value);
     sum += value;
   }
-  row.sum = sum;
-}
-
-void multiply(const KernelSet& kernels, const Matrix& matrix, std::span<const float> x, QuantizedRow& quantized,
-              const MatrixScratch& scratch, float* out) noexcept {
-  const std::span<float> result(out + matrix.first_row, matrix.n_rows);
-  if (matrix.type == TensorType::i2_s) {
-    if (quantized.values == nullptr) {
-      quantized.values = scratch.values.data();
-      quantize(x, quantized);
-    }
-    const std::span<int32_t> sums = scratch.integers.first(matrix.n_rows);
-    kernels.matvec_i2_s(matrix.data, matrix.n_rows, matrix.n_cols, quantized.values, scratch.widened.data(),
-                        sums.data());
-    // Codes are weights plus one: subtracting the sum of the activations leaves the ternary product.
-    for (int32_t& sum : sums) sum -= quantized.sum;
-    for (size_t row = 0; row < matrix.n_rows; ++row)
-      result[row] = static_cast<float>(sums[row]) / quantized.scale * matrix.scale[0];
-  } else if (matrix.type == TensorType::f16) {
-    kernels.matvec_f16(reinterpret_cast<const uint16_t*>(matrix.data), matrix.n_rows, matrix.n_cols, x.data(),
-                       result.data());
-  } else {
-    const uint64_t stride = row_bytes(matrix.type, matrix.n_cols);
-    for (size_t row = 0; row < matrix.n_rows; ++row) {
-      kernels.dequantize_row(matrix.type, matrix.data + row * stride, matrix.n_cols, scratch.weights_row.data());
-      result[row] = kernels.dot_f32(scratch.weights_row.data(), x.data(), matrix.n_cols);
-    }
-  }
-  if (!matrix.output_scale.empty())
-    for (float& value : result) value *= matrix.output_scale[0];
-  if (!matrix.bias.empty()) add(result, matrix.bias.data() + matrix.first_row);
+  return {scale, sum};
 }
 
 void embedding_row(const KernelSet& kernels, const Matrix& matrix, size_t row, float* out) noexcept {

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "kernels/kernels.h"
+#include "memory.h"
 #include "weights.h"
 
 namespace bitnet {
@@ -16,25 +17,39 @@ void rms_norm(std::span<const float> x, Vector weight, float eps, float* out) no
 
 // x quantised to int8 by its largest magnitude, as BitNet b1.58 is trained: values = round(x * scale), ties to
 // even, scale = 127 / max(|x|, 1e-5).
-struct QuantizedRow {
-  int8_t* values = nullptr;
+struct Quantized {
   float scale = 0;
   int32_t sum = 0;  // of the values
 };
-void quantize(std::span<const float> x, QuantizedRow& row) noexcept;
+Quantized quantize(std::span<const float> x, int8_t* values) noexcept;
 
-// Room for one matrix product: activations as int8, integer results, one row of weights as floats.
+// Room for the products of n_tokens rows with matrices that share them as input.
 struct MatrixScratch {
-  std::span<int8_t> values;      // [longest row]
-  std::span<int16_t> widened;    // [longest row]
-  std::span<int32_t> integers;   // [most rows]
-  std::span<float> weights_row;  // [longest row]
+  std::span<int8_t> values;         // [n_tokens][longest row] activations
+  std::span<Quantized> quantized;   // [n_tokens]
+  std::span<int16_t> widened;       // [longest row]
+  std::span<uint8_t> indices;       // ternary weights, regrouped; see ternary_index.h
+  std::span<int16_t> arranged;      // activations of 16 tokens in that order
+  std::span<int16_t> tables;        // [TernaryScratch::tables_size]
+  std::span<int16_t> partial_sums;  // [most rows][16]
+  std::span<int32_t> sums;          // [most rows][16]; [rows] where there is one token
+  std::span<float> weights_row;     // [longest row]
+
+  // For a model with these sizes; most_rows: of all matrices that share an input.
+  void plan(Planner& planner, size_t n_tokens, size_t longest_row, size_t most_rows, size_t longest_vector);
 };
 
-// out[r] for the rows r that the matrix holds = weight row r . x. Ternary matrices quantise x first (BitLinear);
-// `quantized`, if it is set already, is the quantised x: matrices that share an input share it.
-void multiply(const KernelSet& kernels, const Matrix& matrix, std::span<const float> x, QuantizedRow& quantized,
-              const MatrixScratch& scratch, float* out) noexcept;
+// A matrix, and where its product with row t goes: out[t * stride + r] for the rows r that the matrix holds.
+struct Product {
+  const Matrix* matrix;
+  float* out;
+  size_t stride;
+};
+
+// The products of matrices of the same n_cols with n_tokens rows x[t * n_cols]. Ternary matrices quantise x first
+// (BitLinear). Any grouping of matrices and tokens gives the same bits.
+void multiply(const KernelSet& kernels, std::span<const Product> products, const float* x, size_t n_tokens,
+              const MatrixScratch& scratch) noexcept;
 
 // One row of an embedding table as floats; `row` counts from the first row that the matrix holds.
 void embedding_row(const KernelSet& kernels, const Matrix& matrix, size_t row, float* out) noexcept;

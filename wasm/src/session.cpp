@@ -31,13 +31,11 @@ void Session::plan(Planner& planner) {
   up_ = planner.take<float>(batch_size * config.n_ff);
   projected_ = planner.take<float>(batch_size * config.n_embd);
   slots_ = planner.take<float>(model_.rank.count > 1 ? uint64_t{batch_size} * model_.rank.count * config.n_embd : 0);
-  scores_ = planner.take<float>(n_positions_);
+  scores_ = planner.take<float>(uint64_t{config.n_heads / config.n_kv_heads} * shape.padded_positions());
   logits_ = planner.take<float>(config.n_vocab);
   candidates_ = planner.take<Candidate>(config.n_vocab);
-  scratch_.values = planner.take<int8_t>(longest_row(config));
-  scratch_.widened = planner.take<int16_t>(longest_row(config));
-  scratch_.integers = planner.take<int32_t>(std::max(longest_row(config), config.n_vocab));
-  scratch_.weights_row = planner.take<float>(longest_row(config));
+  const size_t most_rows = std::max({config.q_dim() + 2 * config.kv_dim(), 2 * config.n_ff, config.n_embd});
+  scratch_.plan(planner, batch_size, longest_row(config), most_rows, config.n_vocab);
 }
 
 Session::~Session() { model_.sessions_bytes -= n_bytes_; }

@@ -1,6 +1,7 @@
 // session.h: the state of one conversation over a model, and the forward pass that advances it.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,7 +31,7 @@ struct Tap {
 class Session {
  public:
   // Tokens that go through a layer together; any grouping gives the same bits.
-  static constexpr size_t batch_size = 16;
+  static constexpr size_t batch_size = 64;
 
   // Memory for n_positions of context, KV cache and scratch together.
   static uint64_t bytes(const Model& model, size_t n_positions);
@@ -66,11 +67,12 @@ class Session {
   Status embed(std::span<const int32_t> tokens);
   Status attention(size_t layer, size_t n_tokens);
   void attend(size_t layer, size_t n_tokens);
+  void attend_group(size_t layer, size_t head, size_t n_positions, const float* q, float* attended);
+  void normalise(const char* name, size_t layer, Vector weight, size_t n_tokens);
   Status feed_forward(size_t layer, size_t n_tokens);
   void sub_norm(const char* name, size_t layer, Vector weight, std::span<float> rows, size_t length, size_t n_tokens);
   Status project(const Matrix& matrix, size_t layer, size_t n_tokens);
-  void product(const Matrix& matrix, size_t layer, size_t token, std::span<const float> x, QuantizedRow& quantized,
-               float* out);
+  void multiply(size_t layer, std::initializer_list<Product> products, size_t n_tokens, size_t first_token = 0);
   Status check_hidden(size_t layer, size_t n_tokens);
   Status check_finite(std::span<const float> numbers, size_t layer, size_t token) const;
   Status compute_logits(size_t n_tokens);
@@ -93,7 +95,7 @@ class Session {
   std::span<float> gate_, up_;       // [batch_size][n_ff]
   std::span<float> projected_;       // [batch_size][n_embd]
   std::span<float> slots_;           // [batch_size][n_ranks][n_embd] embeddings on their way between ranks
-  std::span<float> scores_;          // [n_positions]
+  std::span<float> scores_;          // [heads of a group][n_positions, padded]
   std::span<float> logits_;          // [n_vocab]
   std::span<Candidate> candidates_;  // [n_vocab]
   MatrixScratch scratch_;

@@ -5,7 +5,9 @@
 #include "../half.h"
 #include "far_rows.h"
 #include "kernels.h"
+#include "mix.h"
 #include "scalar.h"
+#include "ternary_tables.h"
 #include "wide_blocks.h"
 
 namespace bitnet {
@@ -122,25 +124,25 @@ float dot_f32(const float* a, const float* b, size_t n) {
   return lanes.fold_with_tail(n - whole, [&](size_t i) { return a[whole + i] * b[whole + i]; });
 }
 
-void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, float* out) {
-  size_t col = 0;
-  for (; col + 16 <= n_cols; col += 16) {
-    Lanes sums;
-    for (size_t row = 0; row < n_rows; ++row) {
-      const __m256 weight = _mm256_set1_ps(weights[row]);
-      for (size_t i = 0; i < 2; ++i) sums.add_product(i, weight, widen(rows + row * n_cols + col + 8 * i));
-    }
-    for (size_t i = 0; i < 2; ++i) _mm256_storeu_ps(out + col + 8 * i, sums.part[i]);
+struct Floats8 {
+  __m256 value = _mm256_setzero_ps();
+
+  static Floats8 widen(const uint16_t* half) noexcept { return {bitnet::widen(half)}; }
+  void add_product(float factor, Floats8 numbers) noexcept {
+    value = _mm256_add_ps(value, _mm256_mul_ps(_mm256_set1_ps(factor), numbers.value));
   }
-  for (; col < n_cols; ++col) {
-    out[col] = 0;
-    for (size_t row = 0; row < n_rows; ++row) out[col] += weights[row] * float_from_half(rows[row * n_cols + col]);
-  }
+  void store(float* to) const noexcept { _mm256_storeu_ps(to, value); }
+};
+
+void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, size_t weights_stride,
+             size_t n_mixes, float* out, size_t out_stride) {
+  Mix<Floats8>{rows, n_rows, n_cols, weights, weights_stride, out, out_stride}.run(n_mixes);
 }
 
 }  // namespace
 
 extern const KernelSet avx2_kernels;
-const KernelSet avx2_kernels = {"avx2", matvec_i2_s, matvec_f16, dot_f32, mix_f16, wide::dequantize_row};
+const KernelSet avx2_kernels = {"avx2",     matvec_i2_s, wide::index_i2_s, wide::matmul_indexed,
+                                matvec_f16, dot_f32,     mix_f16,          wide::dequantize_row};
 
 }  // namespace bitnet

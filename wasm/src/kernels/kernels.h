@@ -2,14 +2,15 @@
 //
 // "scalar" is the definition; every other set gives the same bits for the same inputs. Integer sums are exact.
 // Float sums run in 16 lanes (lane l adds the elements l, l + 16, l + 32, ... in that order), which are then
-// folded 8 + 8, 4 + 4, 2 + 2, 1 + 1; no product is fused with a sum. Contracts are checked when a model is
-// loaded, not here.
+// folded 8 + 8, 4 + 4, 2 + 2, 1 + 1, unless a kernel says otherwise; no product is fused with a sum. Contracts are
+// checked when a model is loaded, not here.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "../tensor_type.h"
+#include "ternary_index.h"
 
 namespace bitnet {
 
@@ -26,14 +27,22 @@ struct KernelSet {
   void (*matvec_i2_s)(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t* scratch,
                       int32_t* out);
 
+  // The same rows regrouped for many tokens, as rows of n_all_rows; see ternary_index.h.
+  void (*index_i2_s)(const uint8_t* codes, size_t n_rows, size_t n_cols, size_t n_all_rows, uint8_t* indices);
+  // out[r][t] = sum over c of (code[r][c] - 1) * x[t][c] for 16 tokens; x from arrange_activations.
+  void (*matmul_indexed)(const uint8_t* indices, size_t n_rows, size_t n_cols, const int16_t* x,
+                         const TernaryScratch& scratch, int32_t* out);
+
   // out[r] = sum over c of rows[r][c] * x[c]; rows hold finite IEEE half floats, row r starts at rows + r * n_cols.
   void (*matvec_f16)(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out);
 
   // sum over i of a[i] * b[i].
   float (*dot_f32)(const float* a, const float* b, size_t n);
 
-  // out[c] = sum over r of weights[r] * rows[r][c], added in the order of r. Finite half floats without subnormals.
-  void (*mix_f16)(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, float* out);
+  // out[m][c] = sum over r of weights[m][r] * rows[r][c], one after the other in the order of r. Half floats without
+  // subnormals.
+  void (*mix_f16)(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, size_t weights_stride,
+                  size_t n_mixes, float* out, size_t out_stride);
 
   // One row of any type as floats; see dequantize.h.
   void (*dequantize_row)(TensorType type, const uint8_t* row, size_t n_cols, float* out);

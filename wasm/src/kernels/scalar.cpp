@@ -1,20 +1,27 @@
 // scalar.cpp: the definitions of all kernels. Written to be read, never optimised.
 #include "scalar.h"
 
+#include <algorithm>
+
 #include "../half.h"
 #include "dequantize.h"
 #include "kernels.h"
 
 namespace bitnet::scalar {
 
+namespace {
+
 // 128 columns are 32 bytes; byte b holds columns b, b + 32, b + 64, b + 96, highest bit pair first.
+int code_i2_s(const uint8_t* codes, size_t col) noexcept {
+  const uint8_t byte = codes[col / 128 * 32 + col % 32];
+  return byte >> (6 - 2 * (col % 128 / 32)) & 3;
+}
+
+}  // namespace
+
 int32_t dot_i2_s(const uint8_t* codes, size_t n_cols, const int8_t* x) noexcept {
   int32_t sum = 0;
-  for (size_t col = 0; col < n_cols; ++col) {
-    const uint8_t byte = codes[col / 128 * 32 + col % 32];
-    const size_t shift = 6 - 2 * (col % 128 / 32);
-    sum += (byte >> shift & 3) * x[col];
-  }
+  for (size_t col = 0; col < n_cols; ++col) sum += code_i2_s(codes, col) * x[col];
   return sum;
 }
 
@@ -46,17 +53,49 @@ void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float*
   for (size_t row = 0; row < n_rows; ++row) out[row] = dot_f16(rows + row * n_cols, n_cols, x);
 }
 
-void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, float* out) {
-  for (size_t col = 0; col < n_cols; ++col) out[col] = 0;
-  for (size_t row = 0; row < n_rows; ++row)
-    for (size_t col = 0; col < n_cols; ++col) out[col] += weights[row] * float_from_half(rows[row * n_cols + col]);
+void index_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, size_t n_all_rows, uint8_t* indices) {
+  for (size_t unit = 0; unit < TernaryIndex::n_units(n_cols); ++unit)
+    for (size_t row = 0; row < n_rows; ++row)
+      for (size_t i = 0; i < 16; ++i) {
+        size_t index = 0;
+        for (size_t digit = 0; digit < TernaryIndex::n_digits; ++digit) {
+          const size_t col = TernaryIndex::column(unit, i, digit);
+          index = 3 * index + (col < n_cols ? code_i2_s(codes + row * (n_cols / 4), col) : 0);
+        }
+        indices[(unit * n_all_rows + row) * 16 + i] = static_cast<uint8_t>(index);
+      }
+}
+
+void matmul_indexed(const uint8_t* indices, size_t n_rows, size_t n_cols, const int16_t* x, const TernaryScratch&,
+                    int32_t* out) {
+  std::fill_n(out, n_rows * TernaryIndex::n_tokens, 0);
+  for (size_t unit = 0; unit < TernaryIndex::n_units(n_cols); ++unit)
+    for (size_t row = 0; row < n_rows; ++row)
+      for (size_t i = 0; i < 16; ++i) {
+        int index = indices[(unit * n_rows + row) * 16 + i];
+        const int16_t* last = x + ((unit * 16 + i) * TernaryIndex::n_digits + TernaryIndex::n_digits - 1) * 16;
+        for (size_t digit = 0; digit < TernaryIndex::n_digits; ++digit, index /= 3)
+          for (size_t token = 0; token < TernaryIndex::n_tokens; ++token)
+            out[row * TernaryIndex::n_tokens + token] += (index % 3 - 1) * last[token - digit * 16];
+      }
+}
+
+void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, size_t weights_stride,
+             size_t n_mixes, float* out, size_t out_stride) {
+  for (size_t mix = 0; mix < n_mixes; ++mix)
+    for (size_t col = 0; col < n_cols; ++col) {
+      float sum = 0;
+      for (size_t row = 0; row < n_rows; ++row)
+        sum += weights[mix * weights_stride + row] * float_from_half(rows[row * n_cols + col]);
+      out[mix * out_stride + col] = sum;
+    }
 }
 
 }  // namespace bitnet::scalar
 
 namespace bitnet {
 
-const KernelSet scalar_kernels = {"scalar",        scalar::matvec_i2_s, scalar::matvec_f16,
-                                  scalar::dot_f32, scalar::mix_f16,     bitnet::dequantize_row};
+const KernelSet scalar_kernels = {"scalar",           scalar::matvec_i2_s, scalar::index_i2_s, scalar::matmul_indexed,
+                                  scalar::matvec_f16, scalar::dot_f32,     scalar::mix_f16,    bitnet::dequantize_row};
 
 }  // namespace bitnet

@@ -13,6 +13,5 @@ float fold(const float* lanes) noexcept;  // 16 lanes to their sum
 
 void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t* scratch, int32_t* out);
 void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out);
-void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, float* out);
 
 }  // namespace bitnet::scalar

@@ -9,6 +9,7 @@
 #include "../half.h"
 #include "far_rows.h"
 #include "kernels.h"
+#include "mix.h"
 #include "scalar.h"
 
 namespace bitnet::wasm {
@@ -81,20 +82,27 @@ inline float dot_f32(const float* a, const float* b, size_t n) {
   return lanes.fold_with_tail(n - whole, [&](size_t i) { return a[whole + i] * b[whole + i]; });
 }
 
-inline void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, float* out) {
-  size_t col = 0;
-  for (; col + 16 <= n_cols; col += 16) {
-    Lanes sums;
-    for (size_t row = 0; row < n_rows; ++row) {
-      const v128_t weight = wasm_f32x4_splat(weights[row] * 0x1p112f);
-      for (size_t i = 0; i < 4; ++i) sums.add_product(i, weight, widen_scaled(rows + row * n_cols + col + 4 * i));
-    }
-    for (size_t i = 0; i < 4; ++i) wasm_v128_store(out + col + 4 * i, sums.part[i]);
+struct Floats8 {
+  v128_t low = wasm_f32x4_splat(0), high = wasm_f32x4_splat(0);
+
+  static Floats8 widen(const uint16_t* half) noexcept {
+    const v128_t scale = wasm_f32x4_splat(0x1p112f);
+    return {wasm_f32x4_mul(widen_scaled(half), scale), wasm_f32x4_mul(widen_scaled(half + 4), scale)};
   }
-  for (; col < n_cols; ++col) {
-    out[col] = 0;
-    for (size_t row = 0; row < n_rows; ++row) out[col] += weights[row] * float_from_half(rows[row * n_cols + col]);
+  void add_product(float factor, Floats8 numbers) noexcept {
+    const v128_t splat = wasm_f32x4_splat(factor);
+    low = wasm_f32x4_add(low, wasm_f32x4_mul(splat, numbers.low));
+    high = wasm_f32x4_add(high, wasm_f32x4_mul(splat, numbers.high));
   }
+  void store(float* to) const noexcept {
+    wasm_v128_store(to, low);
+    wasm_v128_store(to + 4, high);
+  }
+};
+
+inline void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, size_t weights_stride,
+                    size_t n_mixes, float* out, size_t out_stride) {
+  Mix<Floats8>{rows, n_rows, n_cols, weights, weights_stride, out, out_stride}.run(n_mixes);
 }
 
 }  // namespace bitnet::wasm

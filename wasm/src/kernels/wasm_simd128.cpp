@@ -5,6 +5,7 @@
 #include <wasm_simd128.h>
 
 #include "far_rows.h"
+#include "ternary_tables.h"
 #include "wasm_float.h"
 #include "wide_blocks.h"
 
@@ -65,7 +66,7 @@ void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_
 }  // namespace
 
 extern const KernelSet wasm_simd128_kernels;
-const KernelSet wasm_simd128_kernels = {"simd128",     matvec_i2_s,   wasm::matvec_f16,
-                                        wasm::dot_f32, wasm::mix_f16, wide::dequantize_row};
+const KernelSet wasm_simd128_kernels = {"simd128",        matvec_i2_s,   wide::index_i2_s, wide::matmul_indexed,
+                                        wasm::matvec_f16, wasm::dot_f32, wasm::mix_f16,    wide::dequantize_row};
 
 }  // namespace bitnet

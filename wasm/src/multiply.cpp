@@ -1,0 +1,144 @@
+// multiply.cpp: matrix products of one or many tokens, by the kernel that suits the matrix and their number.
+#include <algorithm>
+#include <cassert>
+
+#include "ops.h"
+
+namespace bitnet {
+
+namespace {
+
+// From so many tokens on, filling tables for 16 costs less than running them one by one.
+constexpr size_t least_tokens_for_tables = 6;
+
+constexpr size_t most_products = 3;  // q, k and v
+
+std::span<float> result(const Product& product, size_t token) noexcept {
+  return {product.out + token * product.stride + product.matrix->first_row, product.matrix->n_rows};
+}
+
+// The ternary product as a number.
+inline float scaled(int32_t sum, const Quantized& x, const Matrix& matrix) noexcept {
+  return static_cast<float>(sum) / x.scale * matrix.scale[0];
+}
+
+void ternary_one(const KernelSet& kernels, const Product& product, size_t token,
+                 const MatrixScratch& scratch) noexcept {
+  const Matrix& matrix = *product.matrix;
+  const Quantized& x = scratch.quantized[token];
+  const std::span<int32_t> sums = scratch.sums.first(matrix.n_rows);
+  kernels.matvec_i2_s(matrix.data, matrix.n_rows, matrix.n_cols, scratch.values.data() + token * matrix.n_cols,
+                      scratch.widened.data(), sums.data());
+  // Codes are weights plus one: subtracting the sum of the activations leaves the ternary product.
+  for (int32_t& sum : sums) sum -= x.sum;
+  const std::span<float> out = result(product, token);
+  for (size_t row = 0; row < out.size(); ++row) out[row] = scaled(sums[row], x, matrix);
+}
+
+// The sums of 16 tokens, [row][16], to the floats of each; some rows at a time, which stay in the nearest cache.
+void spread(const Product& product, size_t first_token, size_t n_tokens, const int32_t* sums,
+            const MatrixScratch& scratch) noexcept {
+  constexpr size_t rows_at_a_time = 64;
+  const size_t n_rows = product.matrix->n_rows;
+  for (size_t begin = 0; begin < n_rows; begin += rows_at_a_time) {
+    const size_t end = std::min(n_rows, begin + rows_at_a_time);
+    for (size_t token = 0; token < n_tokens; ++token) {
+      const std::span<float> out = result(product, first_token + token);
+      const Quantized& x = scratch.quantized[first_token + token];
+      for (size_t row = begin; row < end; ++row)
+        out[row] = scaled(sums[row * TernaryIndex::n_tokens + token], x, *product.matrix);
+    }
+  }
+}
+
+void ternary_many(const KernelSet& kernels, std::span<const Product> products, size_t n_tokens,
+                  const MatrixScratch& scratch) noexcept {
+  const size_t n_cols = products[0].matrix->n_cols;
+  size_t n_rows = 0;
+  for (const Product& product : products) n_rows += product.matrix->n_rows;
+  size_t row = 0;
+  for (const Product& product : products) {
+    kernels.index_i2_s(product.matrix->data, product.matrix->n_rows, n_cols, n_rows,
+                       scratch.indices.data() + row * TernaryIndex::unit_bytes);
+    row += product.matrix->n_rows;
+  }
+  for (size_t token = 0; token < n_tokens; token += TernaryIndex::n_tokens) {
+    const size_t n = std::min(TernaryIndex::n_tokens, n_tokens - token);
+    arrange_activations(scratch.values.data() + token * n_cols, n, n_cols, scratch.arranged.data());
+    kernels.matmul_indexed(scratch.indices.data(), n_rows, n_cols, scratch.arranged.data(),
+                           {scratch.tables.data(), scratch.partial_sums.data()}, scratch.sums.data());
+    const int32_t* sums = scratch.sums.data();
+    for (const Product& product : products) {
+      spread(product, token, n, sums, scratch);
+      sums += product.matrix->n_rows * TernaryIndex::n_tokens;
+    }
+  }
+}
+
+void ternary(const KernelSet& kernels, std::span<const Product> products, const float* x, size_t n_tokens,
+             const MatrixScratch& scratch) noexcept {
+  const size_t n_cols = products[0].matrix->n_cols;
+  for (size_t token = 0; token < n_tokens; ++token)
+    scratch.quantized[token] = quantize({x + token * n_cols, n_cols}, scratch.values.data() + token * n_cols);
+  const size_t n_last = n_tokens % TernaryIndex::n_tokens;
+  const size_t n_by_tables = n_last < least_tokens_for_tables ? n_tokens - n_last : n_tokens;
+  if (n_by_tables > 0) ternary_many(kernels, products, n_by_tables, scratch);
+  for (size_t token = n_by_tables; token < n_tokens; ++token)
+    for (const Product& product : products) ternary_one(kernels, product, token, scratch);
+}
+
+void floating(const KernelSet& kernels, const Product& product, const float* x, size_t n_tokens,
+              const MatrixScratch& scratch) noexcept {
+  const Matrix& matrix = *product.matrix;
+  if (matrix.type == TensorType::f16 && n_tokens == 1) {
+    kernels.matvec_f16(reinterpret_cast<const uint16_t*>(matrix.data), matrix.n_rows, matrix.n_cols, x,
+                       result(product, 0).data());
+    return;
+  }
+  const uint64_t stride = row_bytes(matrix.type, matrix.n_cols);
+  for (size_t row = 0; row < matrix.n_rows; ++row) {
+    kernels.dequantize_row(matrix.type, matrix.data + row * stride, matrix.n_cols, scratch.weights_row.data());
+    for (size_t token = 0; token < n_tokens; ++token)
+      result(product, token)[row] =
+          kernels.dot_f32(scratch.weights_row.data(), x + token * matrix.n_cols, matrix.n_cols);
+  }
+}
+
+}  // namespace
+
+void MatrixScratch::plan(Planner& planner, size_t n_tokens, size_t longest_row, size_t most_rows,
+                         size_t longest_vector) {
+  values = planner.take<int8_t>(n_tokens * longest_row);
+  quantized = planner.take<Quantized>(n_tokens);
+  widened = planner.take<int16_t>(longest_row);
+  indices = planner.take<uint8_t>(uint64_t{most_rows} * TernaryIndex::row_bytes(longest_row));
+  arranged =
+      planner.take<int16_t>(TernaryIndex::row_bytes(longest_row) * TernaryIndex::n_digits * TernaryIndex::n_tokens);
+  tables = planner.take<int16_t>(TernaryScratch::tables_size);
+  partial_sums = planner.take<int16_t>(most_rows * TernaryIndex::n_tokens);
+  sums = planner.take<int32_t>(std::max(most_rows * TernaryIndex::n_tokens, longest_vector));
+  weights_row = planner.take<float>(longest_row);
+}
+
+void multiply(const KernelSet& kernels, std::span<const Product> products, const float* x, size_t n_tokens,
+              const MatrixScratch& scratch) noexcept {
+  assert(products.size() <= most_products);
+  Product ternary_products[most_products];
+  size_t n_ternary = 0;
+  for (const Product& product : products)
+    if (product.matrix->type == TensorType::i2_s)
+      ternary_products[n_ternary++] = product;
+    else
+      floating(kernels, product, x, n_tokens, scratch);
+  if (n_ternary > 0) ternary(kernels, {ternary_products, n_ternary}, x, n_tokens, scratch);
+
+  for (const Product& product : products)
+    for (size_t token = 0; token < n_tokens; ++token) {
+      const std::span<float> out = result(product, token);
+      if (!product.matrix->output_scale.empty())
+        for (float& value : out) value *= product.matrix->output_scale[0];
+      if (!product.matrix->bias.empty()) add(out, product.matrix->bias.data() + product.matrix->first_row);
+    }
+}
+
+}  // namespace bitnet
