@@ -12,6 +12,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT / "tools/bench"))
 
 from bitnet_cpp import speeds_of_bench, speeds_of_log  # noqa: E402 - found through the line above
+from columns import Column, merged  # noqa: E402
 from picture import bars  # noqa: E402
 from report import changes, number, report  # noqa: E402
 from targets import MODEL, RECORDED_READ_GB_PER_S, SIX_BIT_HEAD, TARGETS, Run, Target  # noqa: E402
@@ -31,6 +32,22 @@ def test_every_target_is_a_way_from_must_to_wish() -> None:
             [target.must, target.good, target.wish],
             [target.wish, target.good, target.must],
         )
+
+
+def test_the_best_of_all_rounds_counts() -> None:
+    rounds = iter(
+        [
+            {"token_ms": 5.0, "read_gb_per_s": 9.0, "n_bytes": 1},
+            {"token_ms": 7.0, "read_gb_per_s": 11.0, "n_bytes": 2},
+        ]
+    )
+    column = Column("native", "", MODEL, lambda: next(rounds))
+    column.run()
+    column.run()
+    assert column.figures == {"token_ms": 5.0, "read_gb_per_s": 11.0, "n_bytes": 2}
+    page = Column("native", "", MODEL)
+    page.take({"ready_ms": 1.0})
+    assert [found.figures for found in merged([column, page])] == [column.figures | {"ready_ms": 1.0}]
 
 
 def test_speeds_are_computed_from_the_times_of_one_run() -> None:

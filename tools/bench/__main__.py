@@ -15,13 +15,10 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(PROJECT / "tools")]
@@ -29,6 +26,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(PROJECT / "tools")]
 import report  # noqa: E402 - found through the line above
 import start  # noqa: E402
 from bitnet_cpp import BitnetCpp  # noqa: E402
+from columns import Column, Figures, merged, say  # noqa: E402
 from places import (  # noqa: E402
     BUILD,
     WLLAMA,
@@ -50,37 +48,7 @@ DECODE_TOKENS = 24
 PEERS_TOKENS = 8
 READS = 10
 
-Figures = dict[str, Any]
 Engine = InPython | InBrowser
-
-
-@dataclass
-class Column:
-    """What is asked in every round, of one place and one model."""
-
-    place: str
-    version: str
-    model: str | None
-    measure: Callable[[], Figures] = dict
-    figures: Figures = field(default_factory=dict)
-
-    def run(self) -> None:
-        clock = time.perf_counter()
-        self.take(self.measure())
-        say(f"{self.place}, {self.model or 'the machine'}: {time.perf_counter() - clock:.0f} s")
-
-    def take(self, found: Figures) -> None:
-        """Keep the best of what is measured more than once."""
-        for name, value in found.items():
-            if name in self.figures and name.endswith("_ms"):
-                value = min(value, self.figures[name])
-            elif name in self.figures and name.endswith("_per_s"):
-                value = max(value, self.figures[name])
-            self.figures[name] = value
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 class Bench:
@@ -219,14 +187,6 @@ def measure_all(arguments: argparse.Namespace) -> list[Column]:
             bench.columns.append(column := Column(name, version_of(browsers[name]), EMBEDDED))
             column.take(figures)
     return merged(bench.columns)
-
-
-def merged(columns: list[Column]) -> list[Column]:
-    """One column for each place and model."""
-    found: dict[tuple[str, str | None], Column] = {}
-    for column in columns:
-        found.setdefault((column.place, column.model), column).take(column.figures)
-    return list(found.values())
 
 
 def save(path: Path, lines: list[Figures]) -> None:

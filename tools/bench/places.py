@@ -38,7 +38,8 @@ await micropip.install(given["wheel"])
 Path("subject.py").write_text(given["subject"])
 sys.path.insert(0, os.getcwd())
 import subject
-sys.modules["__main__"].desk = subject.Desk()
+from bitnet.host.browser import BrowserHost
+sys.modules["__main__"].desk = subject.Desk(BrowserHost(None, ranks))
 "{}"
 """
 ASK = """
@@ -116,6 +117,7 @@ class InPython:
             stdout=subprocess.PIPE,
             text=True,
             cwd=PROJECT,
+            env=os.environ | {"PYTHONPATH": str(PROJECT / "app")},  # this checkout's, whichever is installed
         )
 
     def ask(self, call: str, **arguments: Any) -> dict[str, Any]:

@@ -63,7 +63,9 @@ def targets_table(run: Run) -> str:
 def speeds_table(run: Run, lines: Sequence[Line]) -> str:
     """Tokens per second, of the engine in every place."""
     rows: Rows = []
-    for place, model in ((line["place"], line["model"]) for line in lines if "layers_ms" in line["figures"]):
+    for place, model in (
+        (line["place"], line["model"]) for line in lines if "token_at_512_ms" in line["figures"]
+    ):
         rows.append(
             [
                 f"{model}, {place}",
@@ -149,7 +151,7 @@ def report(lines: Sequence[Line]) -> str:
     """Everything that one run says, as Markdown."""
     run, about = run_of(lines), lines[0]
     versions = ", ".join(
-        dict.fromkeys(f"{line['place']} {line['version']}" for line in lines if line["version"])
+        dict.fromkeys(f"{line['place'].split(',')[0]} {line['version']}" for line in lines if line["version"])
     )
     return "\n".join(
         [

@@ -16,6 +16,7 @@ from contextlib import aclosing
 from typing import Any
 
 import bitnet
+from bitnet.host import Host
 from bitnet.native import NativeSession
 
 TEXT = (
@@ -49,14 +50,17 @@ def least_ms(work: Callable[[], object], n_times: int) -> float:
 class Subject:
     """One loaded model and the figures that it gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: Host | None) -> None:
+        self._host = host
         self._model: bitnet.Model
         self._short: NativeSession
 
     async def load(self, source: str, context_length: int, ranks: int) -> dict[str, Any]:
         before = heap_bytes()
         clock = time.perf_counter()
-        self._model = model = await bitnet.load(source, context_length=context_length, ranks=ranks)
+        self._model = model = await bitnet.load(
+            source, context_length=context_length, ranks=ranks, host=self._host
+        )
         load_ms = 1000 * (time.perf_counter() - clock)
         await self.first_token(SHORT_POSITIONS)  # memory that only running takes
         return {
@@ -165,10 +169,10 @@ class Machine:
 
 
 class Desk:
-    """Takes requests and hands them to the one they are for."""
+    """Takes requests and hands them to the one they are for; *host* is the platform, None for this one."""
 
-    def __init__(self) -> None:
-        self._subject = Subject()
+    def __init__(self, host: Host | None = None) -> None:
+        self._subject = Subject(host)
         self._machine: Machine | None = None
 
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
