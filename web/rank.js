@@ -106,6 +106,7 @@ class Part {
       this.position = 0;
       return this.core._bn_model_next_part(this.model, 0n);
     },
+    set_head: (screened) => this.core._bn_model_set_head(this.model, screened),
     finish: () => this.core._bn_model_finish(this.model),
     session_new: (number, nCtx) => {
       const status = this.core._bn_session_new(this.model, nCtx, this.scratch);
@@ -128,7 +129,10 @@ class Part {
       return this.core._bn_session_prefill(session, address, tokens.length, wantLogits);
     },
     decode: (session, token) => this.core._bn_session_decode(session, token),
-    logits: (session) => (this.core._bn_session_logits(session), 0),
+    logits: (session) => {
+      this.core._bn_session_logits(session);
+      return this.core._bn_session_status(session);
+    },
     set_sampling: (session, temperature, topK, topP, minP, repeatPenalty, repeatLastN, seed) =>
       this.core._bn_session_set_sampling(session, temperature, topK, topP, minP, repeatPenalty, repeatLastN, BigInt(seed)),
     sample: (session) => this.core._bn_session_sample(session, this.scratch),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
 
 from bitnet.errors import BadArgument, BitNetError, ContextFull, NotReady
 from bitnet.host import Body
@@ -24,6 +25,7 @@ async def load(
     bodies: AsyncIterator[Body],
     *,
     kernel: str | None = None,
+    screened_head: bool = True,
     context_length: int | None = None,
     total_bytes: int | None = None,
     start_ranks: Callable[[int | None], Awaitable[Ranks | None]] | None = None,
@@ -40,7 +42,9 @@ async def load(
     """
     body = first = await anext(bodies)
     ranks = await start_ranks(total_bytes or body.total_bytes) if start_ranks else None
-    model = _new_model(core, file_bytes=body.total_bytes or 0, kernel=kernel, ranks=ranks)
+    model = _new_model(
+        core, file_bytes=body.total_bytes or 0, kernel=kernel, screened_head=screened_head, ranks=ranks
+    )
     shares = Shares(model, ranks) if ranks else None
     session: NativeSession | None = None
 
@@ -75,9 +79,9 @@ async def load(
         raise
 
 
-def _new_model(core: str, *, file_bytes: int, kernel: str | None, ranks: Ranks | None) -> NativeModel:
+def _new_model(core: str, *, ranks: Ranks | None, **options: Any) -> NativeModel:
     try:
-        return NativeModel(Library(core), file_bytes=file_bytes, kernel=kernel, ranks=ranks)
+        return NativeModel(Library(core), ranks=ranks, **options)
     except BaseException:
         if ranks is not None:
             ranks.close()

@@ -57,6 +57,8 @@ class Generation(Stream[Token]):
             self.stop_reason = "length"
             return
         token = self._choose(text, is_last=self._max_tokens == 1)
+        n_scored = engine.session.n_scored
+        self.timings = Timings(prefill_tokens, prefill_ms, scored_rows=n_scored)
         yield token
         for n_decoded in range(1, self._max_tokens):
             if self.stop_reason:
@@ -69,7 +71,9 @@ class Generation(Stream[Token]):
             engine.decode(token.id)
             token = self._choose(text, is_last=n_decoded + 1 == self._max_tokens)
             decode_ms += 1000 * (time.perf_counter() - clock)
-            self.timings = Timings(prefill_tokens, prefill_ms, n_decoded, decode_ms)
+            n_scored += engine.session.n_scored
+            mean_scored = n_scored / (n_decoded + 1)
+            self.timings = Timings(prefill_tokens, prefill_ms, n_decoded, decode_ms, mean_scored)
             yield token
 
     def _set_sampling(self) -> None:

@@ -47,10 +47,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. Temperature 0 is greedy; the other defaults switch a filter off."""
+    """How the next token is drawn. Temperature 0 is greedy; top_k 0 lets every token take part, which costs
+    time: the output head must then be computed as a whole.
+    """
 
     temperature: float = 0.7
-    top_k: int = 0
+    top_k: int = 40
     top_p: float = 0.95
     min_p: float = 0.0
     repeat_penalty: float = 1.0
@@ -60,12 +62,15 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Of one generation. *prefill_tokens* counts what was run, without the reused part of the KV cache."""
+    """Of one generation. *prefill_tokens* counts what was run, without the reused part of the KV cache;
+    *scored_rows* is the mean number of rows of the output head that a choice needed exactly.
+    """
 
     prefill_tokens: int = 0
     prefill_ms: float = 0.0
     decode_tokens: int = 0
     decode_ms: float = 0.0
+    scored_rows: float = 0.0
 
     @property
     def decode_tokens_per_s(self) -> float:

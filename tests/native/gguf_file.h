@@ -195,8 +195,10 @@ struct Loaded {
   bn_model* model = nullptr;
   bn_status status = BN_OK;
 
-  explicit Loaded(const Bytes& file, const char* kernel = nullptr, uint64_t memory_limit_bytes = 0) {
+  explicit Loaded(const Bytes& file, const char* kernel = nullptr, uint64_t memory_limit_bytes = 0,
+                  bool screened_head = true) {
     status = bn_model_new(file.size(), kernel, memory_limit_bytes, 0, 1, nullptr, nullptr, nullptr, nullptr, &model);
+    if (status == BN_OK) status = bn_model_set_head(model, screened_head);
     if (status == BN_OK) status = bn_model_push(model, file.data(), file.size());
     if (status == BN_OK) status = bn_model_finish(model);
   }

@@ -60,7 +60,7 @@ def test_generate_as_json_holds_ids_text_reason_and_timings() -> None:
         assert answer["ids"] == entry["greedy_ids"]
         assert answer["stop_reason"] == "end"
         timings = answer["timings"]
-        names = {"load_ms", "prefill_tokens", "prefill_ms", "decode_tokens", "decode_ms"}
+        names = {"load_ms", "prefill_tokens", "prefill_ms", "decode_tokens", "decode_ms", "scored_rows"}
         assert timings.keys() == names
         assert timings["prefill_tokens"] == len(entry["prompt_ids"])
         assert all(value > 0 for value in timings.values())

@@ -79,6 +79,12 @@ BN_API bn_status bn_model_new(uint64_t file_bytes, const char* kernel, uint64_t 
                               void* log_user, bn_model** model) BN_NOEXCEPT;
 BN_API void bn_model_free(bn_model* model) BN_NOEXCEPT; /* NULL is allowed */
 
+/* How the next token is found; to be called before the header arrives. 1, the default: the output head is screened by a
+ * copy of its rows in 7 bits, made while loading (n_vocab * (n_embd + 8) bytes), with a bound for each row; only rows
+ * that can be chosen are computed from the stored table. What is chosen is the same, bit for bit, as with 0, where the
+ * head is computed as a whole. Where there is no room for the copy, and for ternary heads, there is none. */
+BN_API bn_status bn_model_set_head(bn_model* model, int32_t screened) BN_NOEXCEPT;
+
 /* The sentence for the last failure on this model, "" if there was none. */
 BN_API const char* bn_model_error(const bn_model* model) BN_NOEXCEPT;
 
@@ -114,7 +120,8 @@ BN_API uint64_t bn_model_position(const bn_model* model) BN_NOEXCEPT; /* bytes c
 
 /* ---- What a model is (stage 1 and later) --------------------------------------------------------------------- */
 
-/* One JSON object, valid until the header of another part arrives or the model is freed; NULL before any header:
+/* One JSON object, valid until the header of another part arrives, the model is finished or freed; NULL before any
+ * header:
  *   architecture, name, kernel, file_type, n_params, n_vocab, n_layers, n_embd, n_ff, n_heads, n_kv_heads,
  *   head_dim, n_ctx_train, rope_base, rms_eps, activation, n_ranks, weights_bytes and kv_bytes_per_position (of all
  *   ranks together), data_offset,
@@ -150,6 +157,8 @@ BN_API bn_status bn_session_new(bn_model* model, size_t n_ctx, bn_session** sess
 BN_API void bn_session_free(bn_session* session) BN_NOEXCEPT; /* NULL is allowed */
 BN_API uint64_t bn_session_bytes(const bn_model* model, size_t n_ctx) BN_NOEXCEPT;
 BN_API const char* bn_session_error(const bn_session* session) BN_NOEXCEPT;
+/* The status that the last of the calls below gave, for those that return something else. */
+BN_API bn_status bn_session_status(const bn_session* session) BN_NOEXCEPT;
 
 BN_API size_t bn_session_capacity(const bn_session* session) BN_NOEXCEPT; /* n_ctx */
 BN_API size_t bn_session_position(const bn_session* session) BN_NOEXCEPT; /* tokens in the KV cache */
@@ -165,8 +174,9 @@ BN_API bn_status bn_session_prefill(bn_session* session, const int32_t* tokens, 
 /* One step: one token in, logits out. */
 BN_API bn_status bn_session_decode(bn_session* session, int32_t token) BN_NOEXCEPT;
 
-/* float32 [n_vocab], not normalised; NULL when there are none. Valid until the next prefill, decode, rewind. */
-BN_API const float* bn_session_logits(const bn_session* session) BN_NOEXCEPT;
+/* float32 [n_vocab], not normalised, of the whole head, which is computed when it is first asked for; NULL when there
+ * are none (bn_session_error says why). Valid until the next prefill, decode, rewind. */
+BN_API const float* bn_session_logits(bn_session* session) BN_NOEXCEPT;
 
 /* ---- Sampling ---------------------------------------------------------------------------------------------------- */
 
@@ -175,8 +185,11 @@ BN_API const float* bn_session_logits(const bn_session* session) BN_NOEXCEPT;
 BN_API bn_status bn_session_set_sampling(bn_session* session, float temperature, int32_t top_k, float top_p,
                                          float min_p, float repeat_penalty, int32_t repeat_last_n,
                                          uint64_t seed) BN_NOEXCEPT;
-/* Choose the next token from the current logits. The model does not move: decode(token) does. */
+/* Choose the next token from the current logits. The model does not move: decode(token) does. With temperature 0 or a
+ * top_k, a screened head computes only the rows that can be chosen; bn_session_scored tells how many the last choice
+ * needed (n_vocab: all of them). */
 BN_API bn_status bn_session_sample(bn_session* session, int32_t* token) BN_NOEXCEPT;
+BN_API size_t bn_session_scored(const bn_session* session) BN_NOEXCEPT;
 /* Natural logarithm of a token's probability under the current logits, before any sampling setting. */
 BN_API bn_status bn_session_logprob(bn_session* session, int32_t token, float* logprob) BN_NOEXCEPT;
 /* The k most probable tokens, best first; *n is min(k, n_vocab). */

@@ -19,6 +19,7 @@ struct bn_model {
   Loader loader;
   std::string info;  // JSON, once the header is known
   size_t n_parts_in_info = 0;
+  bool ready_in_info = false;
   std::string error;
 
   bn_status report(Status status) {
@@ -27,9 +28,11 @@ struct bn_model {
   }
   // After bytes have been taken.
   bn_status progress(Status status) {
-    if (status.ok() && n_parts_in_info < model.parts.size() && loader.stage() != Loader::Stage::header) {
+    const bool is_new = n_parts_in_info < model.parts.size() || ready_in_info != model.ready;
+    if (status.ok() && is_new && loader.stage() != Loader::Stage::header) {
       info = model_info(model);
       n_parts_in_info = model.parts.size();
+      ready_in_info = model.ready;
     }
     return report(std::move(status));
   }
@@ -41,10 +44,11 @@ struct bn_session {
 
   std::unique_ptr<Session> state;
   std::string error;
+  bn_status last = BN_OK;
 
   bn_status report(const Status& status) {
     error = status.message();
-    return status.code();
+    return last = status.code();
   }
 };
 
@@ -91,6 +95,14 @@ bn_status bn_model_new(uint64_t file_bytes, const char* kernel, uint64_t memory_
   created->model.memory_limit_bytes = memory_limit_bytes;
   *model = created;
   return BN_OK;
+}
+
+bn_status bn_model_set_head(bn_model* model, int32_t screened) noexcept {
+  if (model == nullptr) return BN_BAD_ARGUMENT;
+  if (model->header_known())
+    return model->report(fail(BN_NOT_READY, "how the output head runs is chosen before the header arrives"));
+  model->model.wants_screen = screened != 0;
+  return model->report({});
 }
 
 void bn_model_free(bn_model* model) noexcept { delete model; }
@@ -213,6 +225,10 @@ const char* bn_session_error(const bn_session* session) noexcept {
   return session == nullptr ? "" : session->error.c_str();
 }
 
+bn_status bn_session_status(const bn_session* session) noexcept {
+  return session == nullptr ? BN_BAD_ARGUMENT : session->last;
+}
+
 size_t bn_session_capacity(const bn_session* session) noexcept {
   return session == nullptr ? 0 : session->state->capacity();
 }
@@ -236,8 +252,10 @@ bn_status bn_session_decode(bn_session* session, int32_t token) noexcept {
   return session->report(session->state->prefill({&token, 1}, true));
 }
 
-const float* bn_session_logits(const bn_session* session) noexcept {
-  return session == nullptr ? nullptr : session->state->logits().data();
+const float* bn_session_logits(bn_session* session) noexcept {
+  if (session == nullptr) return nullptr;
+  std::span<const float> logits;
+  return session->report(session->state->logits(logits)) == BN_OK ? logits.data() : nullptr;
 }
 
 bn_status bn_session_set_sampling(bn_session* session, float temperature, int32_t top_k, float top_p, float min_p,
@@ -252,6 +270,10 @@ bn_status bn_session_sample(bn_session* session, int32_t* token) noexcept {
   return session->report(session->state->sample(*token));
 }
 
+size_t bn_session_scored(const bn_session* session) noexcept {
+  return session == nullptr ? 0 : session->state->n_scored();
+}
+
 bn_status bn_session_logprob(bn_session* session, int32_t token, float* logprob) noexcept {
   if (session == nullptr || logprob == nullptr) return BN_BAD_ARGUMENT;
   return session->report(session->state->log_probability(token, *logprob));
@@ -259,7 +281,7 @@ bn_status bn_session_logprob(bn_session* session, int32_t token, float* logprob)
 
 bn_status bn_session_top(bn_session* session, size_t k, int32_t* ids, float* logprobs, size_t* n) noexcept {
   if (session == nullptr || ids == nullptr || logprobs == nullptr || n == nullptr) return BN_BAD_ARGUMENT;
-  const size_t count = std::min(k, session->state->logits().size());
+  const size_t count = std::min(k, session->state->n_vocab());
   *n = count;
   return session->report(session->state->top({ids, count}, {logprobs, count}));
 }

@@ -14,9 +14,8 @@ Status Session::run(std::span<const int32_t> tokens, bool want_logits) {
     BN_TRY(feed_forward(layer, tokens.size()));
     BN_TRY(check_hidden(layer, tokens.size()));
   }
-  if (want_logits) BN_TRY(compute_logits(tokens.size()));
   position_ += tokens.size();
-  return {};
+  return want_logits ? prepare_output(tokens.size()) : Status();
 }
 
 Status Session::embed(std::span<const int32_t> tokens) {
@@ -34,7 +33,8 @@ Status Session::embed(std::span<const int32_t> tokens) {
       const size_t local = static_cast<size_t>(tokens[t]) - table.first_row;
       if (local < table.n_rows) embedding_row(*model_.kernels, table, local, slot(t, rank.index));
     }
-    BN_TRY(gather(slots_.data(), tokens.size(), rank.count * n_embd, {rank.index * n_embd, (rank.index + 1) * n_embd}));
+    BN_TRY(model_.gather(slots_.data(), tokens.size(), rank.count * n_embd,
+                         {rank.index * n_embd, (rank.index + 1) * n_embd}));
     for (size_t t = 0; t < tokens.size(); ++t)
       for (uint32_t owner = 0; owner < rank.count; ++owner) {
         const Rank::Part rows = Rank{owner, rank.count}.part(model_.config.n_vocab, Rank::row_unit);
@@ -80,8 +80,8 @@ Status Session::attention(size_t layer_index, size_t n_tokens) {
   }
   attend(layer_index, n_tokens);
   const size_t rows_per_kv_head = group * head_dim;
-  BN_TRY(
-      gather(attended_.data(), n_tokens, q_dim, {kv_heads.begin * rows_per_kv_head, kv_heads.end * rows_per_kv_head}));
+  BN_TRY(model_.gather(attended_.data(), n_tokens, q_dim,
+                       {kv_heads.begin * rows_per_kv_head, kv_heads.end * rows_per_kv_head}));
 
   for (size_t t = 0; t < n_tokens; ++t) tap_("attention", layer_index, t, row(attended_, t, q_dim));
   sub_norm("attn_sub_norm", layer_index, layer.attn_sub_norm, attended_, q_dim, n_tokens);
@@ -128,7 +128,7 @@ Status Session::feed_forward(size_t layer_index, size_t n_tokens) {
   for (size_t t = 0; t < n_tokens; ++t)
     gate(config.architecture.activation, row(gate_, t, config.n_ff).subspan(part.begin, layer.gate.n_rows),
          row(up_, t, config.n_ff).data() + part.begin);
-  BN_TRY(gather(gate_.data(), n_tokens, config.n_ff, part));
+  BN_TRY(model_.gather(gate_.data(), n_tokens, config.n_ff, part));
 
   for (size_t t = 0; t < n_tokens; ++t) tap_("gate", layer_index, t, row(gate_, t, config.n_ff));
   sub_norm("ffn_sub_norm", layer_index, layer.ffn_sub_norm, gate_, config.n_ff, n_tokens);
@@ -162,7 +162,7 @@ void Session::sub_norm(const char* name, size_t layer, Vector weight, std::span<
 Status Session::project(const Matrix& matrix, size_t layer, size_t n_tokens) {
   const size_t n_embd = model_.config.n_embd;
   multiply(layer, {{&matrix, projected_.data(), n_embd}}, n_tokens);
-  BN_TRY(gather(projected_.data(), n_tokens, n_embd, {matrix.first_row, matrix.first_row + matrix.n_rows}));
+  BN_TRY(model_.gather(projected_.data(), n_tokens, n_embd, {matrix.first_row, matrix.first_row + matrix.n_rows}));
   for (size_t t = 0; t < n_tokens; ++t) add(row(hidden_, t, n_embd), row(projected_, t, n_embd).data());
   return {};
 }
@@ -210,36 +210,9 @@ Status Session::check_finite(std::span<const float> numbers, size_t layer, size_
       layer + 1, model_.config.n_layers, position_ + token);
 }
 
-Status Session::compute_logits(size_t n_tokens) {
-  const Config& config = model_.config;
-  const Matrix& output = model_.weights.output;
-  const std::span normed = normed_.first(config.n_embd);
-  rms_norm(row(hidden_, n_tokens - 1, config.n_embd), model_.weights.output_norm, config.rms_eps, normed.data());
-  tap_("output_norm", Tap::no_layer, n_tokens - 1, normed);
-  multiply(Tap::no_layer, {{&output, logits_.data(), config.n_vocab}}, 1, n_tokens - 1);
-  BN_TRY(gather(logits_.data(), 1, config.n_vocab, {output.first_row, output.first_row + output.n_rows}));
-  tap_("logits", Tap::no_layer, n_tokens - 1, logits_);
-  if (!all_finite(logits_))
-    return fail(BN_BAD_NUMBERS,
-                "the output head made a logit that is not finite, at position %zu; the file is damaged, download it "
-                "again or choose another model",
-                position_ + n_tokens - 1);
-  return {};
-}
-
-// Every rank has filled the elements of `part` in n_rows rows: after this, all have all of them.
-Status Session::gather(float* rows, size_t n_rows, size_t row_length, Rank::Part part) {
-  if (model_.rank.count == 1) return {};
-  if (model_.exchange.function(model_.exchange.user, rows, n_rows, row_length * sizeof(float),
-                               part.begin * sizeof(float), part.end * sizeof(float)) != 0)
-    return fail(BN_EXCHANGE_FAILED, "rank %u of %u could not exchange its results with the others", model_.rank.index,
-                model_.rank.count);
-  return {};
-}
-
 Status Session::run_kernels() {
   if (!model_.ready) return fail(BN_NOT_READY, "the weights have not arrived completely yet");
-  has_logits_ = false;
+  has_output_ = has_logits_ = false;
   const auto run = [&](std::initializer_list<Product> products) {
     bitnet::multiply(*model_.kernels, products, normed_.data(), 1, scratch_);
   };
@@ -254,7 +227,10 @@ Status Session::run_kernels() {
     run({{&layer.gate, gate_.data(), 0}, {&layer.up, up_.data(), 0}});
     run({{&layer.down, projected_.data(), 0}});
   }
-  run({{&model_.weights.output, logits_.data(), 0}});
+  if (model_.screen.empty())
+    run({{&model_.weights.output, logits_.data(), 0}});
+  else
+    model_.screen.bounds(*model_.kernels, output_input_, screen_values_, lower_.data(), upper_.data());
   return {};
 }
 

@@ -19,9 +19,9 @@ class Check {
 
   void random_round() {
     const size_t n_rows = 1 + below(40);
-    ternary(
-        n_rows, 128 * (1 + below(24)), [&] { return static_cast<uint8_t>(below(3)); },
-        [&] { return static_cast<int8_t>(static_cast<int>(below(255)) - 127); });
+    const auto activation = [&] { return static_cast<int8_t>(static_cast<int>(below(255)) - 127); };
+    ternary(n_rows, 128 * (1 + below(24)), [&] { return static_cast<uint8_t>(below(3)); }, activation);
+    screen(n_rows, 16 * (1 + below(40)), activation);
     floats(n_rows, 1 + below(300), 1.0f);
     floats(n_rows, 16 * (1 + below(20)), 1000.0f);
     for (uint32_t id = 0; id <= static_cast<uint32_t>(TensorType::i2_s); ++id)
@@ -34,6 +34,7 @@ class Check {
     for (const size_t n_cols : {128u, 512u, 640u, 2048u, 6912u})
       for (const int8_t activation : {-127, 127})
         ternary(9, n_cols, [] { return uint8_t{2}; }, [&] { return activation; });
+    for (const int8_t activation : {-127, 127}) screen(9, 8192, [&] { return activation; });
     floats(9, 256, 4 * f16_dot_limit);
   }
 
@@ -86,6 +87,18 @@ class Check {
         for (size_t col = 0; col < n_cols; ++col) sum -= values[col];
         n_mismatches_ += actual[(n_all_rows - n_rows + row) * TernaryIndex::n_tokens + token] != sum;
       }
+  }
+
+  template <class Activation>
+  void screen(size_t n_rows, size_t n_cols, Activation activation) {
+    std::vector<uint8_t> rows(n_rows * n_cols);
+    for (uint8_t& byte : rows) byte = static_cast<uint8_t>(below(128));
+    std::vector<int8_t> x(2 * n_cols);
+    for (int8_t& value : x) value = activation();
+    std::vector<float> expected(n_rows), actual(n_rows, 1.0f);
+    scalar_kernels.screen_rows(rows.data(), n_rows, n_cols, x.data(), expected.data());
+    kernels_.screen_rows(rows.data(), n_rows, n_cols, x.data(), actual.data());
+    compare(expected, actual);
   }
 
   void floats(size_t n_rows, size_t n_cols, float magnitude) {

@@ -51,6 +51,7 @@ Status Loader::failed(Status status) {
     stage_ = Stage::failed;
     failure_ = status;
     model_.weights = {};
+    model_.screen = {};
     model_.memory.clear();
     inventory_ = {};
     segments_ = {};
@@ -287,6 +288,7 @@ Status Loader::finish() {
   BN_TRY(failed(inventory_->complete()));
   for (const float divisor : model_.weights.rope_freqs)
     if (!(divisor > 0)) return failed(damaged("rope_freqs.weight contains %g", static_cast<double>(divisor)));
+  BN_TRY(failed(make_screen()));
   inventory_ = {};
   segments_ = {};
   passing_ = {};
@@ -295,6 +297,36 @@ Status Loader::finish() {
   model_.log(Log::info, "loaded " + (model_.config.name.empty() ? "a model" : model_.config.name) + ": " +
                             std::to_string(model_.weights_bytes) + " bytes of weights, kernels " +
                             model_.kernels->name);
+  return {};
+}
+
+// A help, not a need: it comes last, after sessions made early, and where one rank has no room all run without.
+Status Loader::make_screen() {
+  const Matrix& head = model_.weights.output;
+  if (!model_.wants_screen || !OutputScreen::suits(head)) return {};
+  Planner sizes;
+  OutputScreen().plan(sizes, head);
+  const uint64_t limit = model_.memory_limit_bytes;
+  const uint64_t total = model_.weights_bytes + model_.sessions_bytes + sizes.n_bytes();
+  Block block;
+  const Rank rank = model_.rank;
+  std::vector<float> taken(rank.count);  // megabytes, 0 where there is no room
+  if ((limit == 0 || total <= limit) && block.allocate(sizes.n_bytes()))
+    taken[rank.index] = static_cast<float>(sizes.n_bytes()) * 0x1p-20f;
+  BN_TRY(model_.gather(taken.data(), 1, rank.count, {rank.index, rank.index + 1}));
+  if (std::find(taken.begin(), taken.end(), 0.0f) != taken.end()) {
+    model_.log(Log::info, "the output head runs as it is: there is no room for the " + std::to_string(sizes.n_bytes()) +
+                              " bytes that would make it faster");
+    return {};
+  }
+  Planner places(block.data());
+  model_.screen.plan(places, head);
+  model_.memory.push_back(std::move(block));
+  model_.weights_bytes += sizes.n_bytes();
+  for (uint32_t other = 0; other < rank.count; ++other)
+    if (other != rank.index) model_.other_weights_bytes += static_cast<uint64_t>(taken[other] * 0x1p20f);
+  std::vector<float> row(head.n_cols);
+  model_.screen.fill(*model_.kernels, head, row);
   return {};
 }
 

@@ -41,6 +41,7 @@ class Loader {
   Status check_part() const;
   Status begin_tensors();
   Status plan_of(uint32_t rank, Planner& sizes, std::vector<Segment>& segments) const;
+  Status make_screen();
   Status end_part();
   Status take_tensor_bytes(size_t n_bytes);
   Status check(const Segment& segment, std::span<const uint8_t> bytes);

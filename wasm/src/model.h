@@ -9,6 +9,7 @@
 #include "gguf.h"
 #include "kernels/kernels.h"
 #include "memory.h"
+#include "output_screen.h"
 #include "tokenizer.h"
 #include "weights.h"
 
@@ -44,14 +45,26 @@ struct Model {
   Config config;
   Tokenizer tokenizer;
   Weights weights;
-  bool ready = false;  // all weights are there
+  bool wants_screen = true;
+  OutputScreen screen;  // empty: the head is computed as a whole
+  bool ready = false;   // all weights are there
   uint64_t weights_bytes = 0;
   uint64_t other_weights_bytes = 0;     // what the other ranks hold
   mutable uint64_t sessions_bytes = 0;  // of all sessions that live now
-  std::vector<Block> memory;            // of the weights, one block for each part
+  std::vector<Block> memory;            // of the weights, one block for each part; of the screen
   std::vector<std::string> warnings;
 
   const Metadata& metadata() const noexcept { return parts.front()->metadata(); }
+
+  // Every rank has filled the elements of `part` in n_rows rows: after this, all have all of them.
+  Status gather(float* rows, size_t n_rows, size_t row_length, Rank::Part part) const {
+    if (rank.count == 1) return {};
+    if (exchange.function(exchange.user, rows, n_rows, row_length * sizeof(float), part.begin * sizeof(float),
+                          part.end * sizeof(float)) != 0)
+      return fail(BN_EXCHANGE_FAILED, "rank %u of %u could not exchange its results with the others", rank.index,
+                  rank.count);
+    return {};
+  }
 
   uint64_t kv_bytes_per_position() const noexcept {  // of all ranks
     return uint64_t{2} * sizeof(uint16_t) * config.n_layers * config.n_kv_heads * config.head_dim;

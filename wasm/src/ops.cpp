@@ -46,6 +46,10 @@ float largest_of(std::span<const float> x, Measure measure) noexcept {
 
 }  // namespace
 
+float largest_magnitude(std::span<const float> x) noexcept {
+  return largest_of(x, [](float value) { return std::fabs(value); });
+}
+
 void rms_norm(std::span<const float> x, Vector weight, float eps, float* out) noexcept {
   const auto mean = static_cast<float>(sum_of_squares(x) / static_cast<double>(x.size()));
   const float scale = 1.0f / std::sqrt(mean + eps);
@@ -54,7 +58,7 @@ void rms_norm(std::span<const float> x, Vector weight, float eps, float* out) no
 
 Quantized quantize(std::span<const float> x, int8_t* values) noexcept {
   constexpr float round_magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, ties to even
-  const float largest = largest_of(x, [](float value) { return std::fabs(value); });
+  const float largest = largest_magnitude(x);
   const auto scale = static_cast<float>(127.0 / std::max(static_cast<double>(largest), 1e-5));
   int32_t sum = 0;
   for (size_t i = 0; i < x.size(); ++i) {

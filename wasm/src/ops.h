@@ -70,6 +70,8 @@ void softmax(std::span<float> x) noexcept;
 // gate = activation(gate) * up.
 void gate(Activation activation, std::span<float> gate, const float* up) noexcept;
 
+float largest_magnitude(std::span<const float> x) noexcept;  // NaN where x has one
+
 bool all_finite(std::span<const float> x) noexcept;
 
 void add(std::span<float> x, const float* y) noexcept;  // x += y

@@ -58,19 +58,38 @@ Status Sampler::set(const Sampling& sampling) {
   return {};
 }
 
-int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> history) noexcept {
-  for (size_t id = 0; id < logits.size(); ++id) candidates_[id] = {static_cast<int32_t>(id), logits[id]};
-  const size_t n_penalised = std::min(history.size(), static_cast<size_t>(sampling_.repeat_last_n));
-  if (sampling_.repeat_penalty != 1)
-    for (const int32_t id : history.last(n_penalised)) {
-      // From the logit itself: a token that occurs twice is penalised once.
-      const float logit = logits[static_cast<size_t>(id)];
-      const float penalised = logit > 0 ? logit / sampling_.repeat_penalty : logit * sampling_.repeat_penalty;
-      candidates_[static_cast<size_t>(id)].logit = std::clamp(penalised, -largest_logit, largest_logit);
-    }
-  if (sampling_.temperature == 0) return argmax(candidates_);
+size_t Sampler::n_considered() const noexcept {
+  return sampling_.temperature == 0 ? 1 : static_cast<size_t>(sampling_.top_k);
+}
 
-  std::span<Candidate> kept = candidates_;
+std::span<const int32_t> Sampler::penalised(std::span<const int32_t> history) const noexcept {
+  if (sampling_.repeat_penalty == 1) return {};
+  return history.last(std::min(history.size(), static_cast<size_t>(sampling_.repeat_last_n)));
+}
+
+std::span<Candidate> Sampler::all(std::span<const float> logits) noexcept {
+  for (size_t id = 0; id < logits.size(); ++id) candidates_[id] = {static_cast<int32_t>(id), logits[id]};
+  return candidates_;
+}
+
+int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> history) noexcept {
+  return sample(all(logits), logits, history);
+}
+
+int32_t Sampler::sample(std::span<Candidate> candidates, std::span<const float> logits,
+                        std::span<const int32_t> history) noexcept {
+  const auto by_id = [](const Candidate& candidate, int32_t id) { return candidate.id < id; };
+  for (const int32_t id : penalised(history)) {
+    const auto found = std::lower_bound(candidates.begin(), candidates.end(), id, by_id);
+    if (found == candidates.end() || found->id != id) continue;
+    // From the logit itself: a token that occurs twice is penalised once.
+    const float logit = logits[static_cast<size_t>(id)];
+    const float changed = logit > 0 ? logit / sampling_.repeat_penalty : logit * sampling_.repeat_penalty;
+    found->logit = std::clamp(changed, -largest_logit, largest_logit);
+  }
+  if (sampling_.temperature == 0) return argmax(candidates);
+
+  std::span<Candidate> kept = candidates;
   if (sampling_.top_k > 0 && static_cast<size_t>(sampling_.top_k) < kept.size()) {
     std::nth_element(kept.begin(), kept.begin() + sampling_.top_k - 1, kept.end(), better);
     kept = kept.first(static_cast<size_t>(sampling_.top_k));
@@ -110,10 +129,10 @@ int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> 
 }
 
 void Sampler::top(std::span<const float> logits, std::span<int32_t> ids) noexcept {
-  for (size_t id = 0; id < logits.size(); ++id) candidates_[id] = {static_cast<int32_t>(id), logits[id]};
-  std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(ids.size()), candidates_.end(),
+  const std::span<Candidate> candidates = all(logits);
+  std::partial_sort(candidates.begin(), candidates.begin() + static_cast<ptrdiff_t>(ids.size()), candidates.end(),
                     better);
-  for (size_t i = 0; i < ids.size(); ++i) ids[i] = candidates_[i].id;
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = candidates[i].id;
 }
 
 double log_sum_exp(std::span<const float> logits) noexcept {

@@ -41,12 +41,21 @@ class Sampler {
   explicit Sampler(std::span<Candidate> candidates) : candidates_(candidates) {}
 
   Status set(const Sampling& sampling);
-  // `history`: the tokens so far, oldest first.
+  // From how many of the largest logits, after the penalty, a token can be chosen: 0 if from all.
+  size_t n_considered() const noexcept;
+  // The tokens whose logits the settings change; `history`: the tokens so far, oldest first.
+  std::span<const int32_t> penalised(std::span<const int32_t> history) const noexcept;
+
   int32_t sample(std::span<const float> logits, std::span<const int32_t> history) noexcept;
+  // The same, when only the candidates, by ascending id, can be chosen; `logits` holds theirs.
+  int32_t sample(std::span<Candidate> candidates, std::span<const float> logits,
+                 std::span<const int32_t> history) noexcept;
   // The most probable tokens, best first; ids.size() of them. Log probabilities come from log_sum_exp.
   void top(std::span<const float> logits, std::span<int32_t> ids) noexcept;
 
  private:
+  std::span<Candidate> all(std::span<const float> logits) noexcept;
+
   std::span<Candidate> candidates_;
   Sampling sampling_;
   Random random_{0};

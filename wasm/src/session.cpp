@@ -32,7 +32,11 @@ void Session::plan(Planner& planner) {
   projected_ = planner.take<float>(batch_size * config.n_embd);
   slots_ = planner.take<float>(model_.rank.count > 1 ? uint64_t{batch_size} * model_.rank.count * config.n_embd : 0);
   scores_ = planner.take<float>(uint64_t{config.n_heads / config.n_kv_heads} * shape.padded_positions());
+  output_input_ = planner.take<float>(config.n_embd);
   logits_ = planner.take<float>(config.n_vocab);
+  lower_ = planner.take<float>(model_.wants_screen ? config.n_vocab : 0);
+  upper_ = planner.take<float>(model_.wants_screen ? config.n_vocab : 0);
+  screen_values_ = planner.take<int8_t>(OutputScreen::values_size(config.n_embd));
   candidates_ = planner.take<Candidate>(config.n_vocab);
   const size_t most_rows = std::max({config.q_dim() + 2 * config.kv_dim(), 2 * config.n_ff, config.n_embd});
   scratch_.plan(planner, batch_size, longest_row(config), most_rows, config.n_vocab);
@@ -80,11 +84,9 @@ Status Session::rewind(size_t n_positions) {
   if (n_positions > position_)
     return fail(BN_BAD_ARGUMENT, "cannot go back to position %zu: only %zu are filled", n_positions, position_);
   position_ = n_positions;
-  has_logits_ = false;
+  has_output_ = has_logits_ = false;
   return {};
 }
-
-std::span<const float> Session::logits() const noexcept { return has_logits_ ? logits_ : std::span<float>(); }
 
 Status Session::prefill(std::span<const int32_t> tokens, bool want_logits) {
   if (!model_.ready) return fail(BN_NOT_READY, "the weights have not arrived completely yet");
@@ -100,7 +102,7 @@ Status Session::prefill(std::span<const int32_t> tokens, bool want_logits) {
     fill_rope_table(model_.config, model_.weights.rope_freqs, n_positions_, rope_);
     has_rope_table_ = true;
   }
-  has_logits_ = false;
+  has_output_ = has_logits_ = false;
   const size_t begin = position_;
   while (!tokens.empty()) {
     const auto batch = tokens.first(std::min(batch_size, tokens.size()));
@@ -110,32 +112,7 @@ Status Session::prefill(std::span<const int32_t> tokens, bool want_logits) {
       return status;
     }
   }
-  has_logits_ = want_logits;
-  return {};
-}
-
-// ---- Choosing the next token ----
-
-Status Session::sample(int32_t& token) {
-  if (!has_logits_) return fail(BN_NOT_READY, "there are no logits to sample from; run a token first");
-  token = sampler_->sample(logits_, tokens_.first(position_));
-  return {};
-}
-
-Status Session::log_probability(int32_t token, float& value) const {
-  if (!has_logits_) return fail(BN_NOT_READY, "there are no logits yet; run a token first");
-  if (token < 0 || static_cast<size_t>(token) >= logits_.size())
-    return fail(BN_BAD_ARGUMENT, "token id %d is outside the vocabulary of %zu", token, logits_.size());
-  value = static_cast<float>(static_cast<double>(logits_[static_cast<size_t>(token)]) - log_sum_exp(logits_));
-  return {};
-}
-
-Status Session::top(std::span<int32_t> ids, std::span<float> log_probabilities) {
-  if (!has_logits_) return fail(BN_NOT_READY, "there are no logits yet; run a token first");
-  sampler_->top(logits_, ids);
-  const double total = log_sum_exp(logits_);
-  for (size_t i = 0; i < ids.size(); ++i)
-    log_probabilities[i] = static_cast<float>(static_cast<double>(logits_[static_cast<size_t>(ids[i])]) - total);
+  has_output_ = want_logits;
   return {};
 }
 

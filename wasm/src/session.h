@@ -41,14 +41,16 @@ class Session {
 
   size_t capacity() const noexcept { return tokens_.size(); }
   size_t position() const noexcept { return position_; }
+  size_t n_vocab() const noexcept { return logits_.size(); }
   Status rewind(size_t n_positions);
   // Nothing below allocates.
   Status prefill(std::span<const int32_t> tokens, bool want_logits);
-  std::span<const float> logits() const noexcept;  // empty when there are none
+  Status logits(std::span<const float>& logits);
 
   Status set_sampling(const Sampling& sampling) { return sampler_->set(sampling); }
   Status sample(int32_t& token);
-  Status log_probability(int32_t token, float& value) const;
+  size_t n_scored() const noexcept { return n_scored_; }  // rows of the head that the last choice needed exactly
+  Status log_probability(int32_t token, float& value);
   Status top(std::span<int32_t> ids, std::span<float> log_probabilities);
 
   void set_tap(Tap tap) noexcept { tap_ = tap; }
@@ -75,14 +77,20 @@ class Session {
   void multiply(size_t layer, std::initializer_list<Product> products, size_t n_tokens, size_t first_token = 0);
   Status check_hidden(size_t layer, size_t n_tokens);
   Status check_finite(std::span<const float> numbers, size_t layer, size_t token) const;
-  Status compute_logits(size_t n_tokens);
-  Status gather(float* rows, size_t n_rows, size_t row_length, Rank::Part part);
+  // output.cpp
+  Status prepare_output(size_t n_tokens);
+  Status compute_logits(size_t token);
+  Status screen(size_t n_considered, std::span<Candidate>& candidates);
+  Status score(std::span<Candidate> candidates);
+  Status check_output(std::span<const float> numbers) const;
 
   const Model& model_;
   size_t n_positions_;
   uint64_t n_bytes_ = 0;  // counted in the model's sessions_bytes
   size_t position_ = 0;
+  bool has_output_ = false;  // output_input_ is that of the last token
   bool has_logits_ = false;
+  size_t n_scored_ = 0;
   bool has_rope_table_ = false;
   Block memory_;
   KvCache cache_;
@@ -96,7 +104,10 @@ class Session {
   std::span<float> projected_;       // [batch_size][n_embd]
   std::span<float> slots_;           // [batch_size][n_ranks][n_embd] embeddings on their way between ranks
   std::span<float> scores_;          // [heads of a group][n_positions, padded]
+  std::span<float> output_input_;    // [n_embd] the last token's hidden state, normalised
   std::span<float> logits_;          // [n_vocab]
+  std::span<float> lower_, upper_;   // [n_vocab] bounds of the logits, where the head is screened
+  std::span<int8_t> screen_values_;  // input of the screen
   std::span<Candidate> candidates_;  // [n_vocab]
   MatrixScratch scratch_;
   Tap tap_;

@@ -46,6 +46,7 @@ class NativeModel:
         kernel: One of ``library.kernels()``, None for the best.
         seat: Which rank this is, where there are several.
         ranks: Given to rank 0, which owns the others from then on.
+        screened_head: Whether the output head may have a second, smaller form; see bn_model_set_head.
     Raises:
         BadArgument: There is no such kernel.
     """
@@ -56,6 +57,7 @@ class NativeModel:
         *,
         file_bytes: int = 0,
         kernel: str | None = None,
+        screened_head: bool = True,
         seat: Seat | None = None,
         ranks: Ranks | None = None,
     ) -> None:
@@ -81,6 +83,7 @@ class NativeModel:
         )
         self._piece = ctypes.create_string_buffer(PIECE_BYTES)
         self._where = c_void_p()
+        self.set_head(screened=screened_head)
 
     def __enter__(self) -> NativeModel:
         return self
@@ -192,6 +195,15 @@ class NativeModel:
         """
         self.on_all_ranks(
             "next_part", (), lambda: self.calls.bn_model_next_part(self.handle, file_bytes), self.exception
+        )
+
+    def set_head(self, *, screened: bool) -> None:
+        """How the output head runs; see bn_model_set_head."""
+        self.on_all_ranks(
+            "set_head",
+            (int(screened),),
+            lambda: self.calls.bn_model_set_head(self.handle, screened),
+            self.exception,
         )
 
     def finish(self) -> None:

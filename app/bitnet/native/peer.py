@@ -25,6 +25,9 @@ class Peer:
         self._model.next_part(0)
         self._position = 0
 
+    def set_head(self, screened: int) -> None:
+        self._model.set_head(screened=bool(screened))
+
     def finish(self) -> None:
         self._model.finish()
 

@@ -105,11 +105,11 @@ class NativeSession:
         def mine() -> int:
             nonlocal address
             address = self.calls.bn_session_logits(self.handle)
-            return 0 if address else NOT_READY
+            return int(self.calls.bn_session_status(self.handle))
 
         if self.handle is None:
             raise self.exception(NOT_READY)
-        self.model.on_all_ranks("logits", (self._number,), mine, _no_logits)
+        self.model.on_all_ranks("logits", (self._number,), mine, self.exception)
         return memoryview((c_float * self.n_vocab).from_address(address or 0)).cast("B").cast("f")
 
     def set_sampling(
@@ -133,6 +133,11 @@ class NativeSession:
         """Choose the next token from the current logits; the model does not move."""
         self._call("sample", lambda: self.calls.bn_session_sample(self.handle, byref(self._token)))
         return self._token.value
+
+    @property
+    def n_scored(self) -> int:
+        """Rows of the output head that the last ``sample`` computed exactly: few where most are screened."""
+        return int(self.calls.bn_session_scored(self.handle))
 
     def logprob(self, token: int) -> float:
         """Natural logarithm of the probability of *token*, before any sampling setting."""
@@ -185,10 +190,6 @@ class NativeSession:
         """Run only the matrix kernels of one decoded token, for benchmarks; nothing else changes."""
         if status := self.calls.bn_session_run_kernels(self.handle):
             raise self.exception(status)
-
-
-def _no_logits(_status: int) -> BitNetError:
-    return NotReady("There are no logits yet: run a prompt first.")
 
 
 def _check_int32(name: str, number: int) -> None:

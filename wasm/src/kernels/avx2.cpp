@@ -7,6 +7,7 @@
 #include "kernels.h"
 #include "mix.h"
 #include "scalar.h"
+#include "screen.h"
 #include "ternary_tables.h"
 #include "wide_blocks.h"
 
@@ -62,6 +63,34 @@ void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_
         dot_rows<4>(codes + row * row_bytes, distance * row_bytes, n_cols, x, out + row, distance);
       },
       [&](size_t row) { dot_rows<1>(codes + row * row_bytes, 0, n_cols, x, out + row, 1); });
+}
+
+inline int32_t sum_of_lanes(__m128i v) noexcept {
+  v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4e));
+  return _mm_cvtsi128_si32(v) + _mm_extract_epi32(v, 1);
+}
+
+template <size_t n_streams>
+inline void screen_far_rows(const uint8_t* rows, size_t stream_stride, size_t n_cols, const int8_t* x,
+                            ScreenOffsets offsets, float* out, size_t out_stride) noexcept {
+  const __m128i ones = _mm_set1_epi16(1);
+  __m128i high[n_streams], low[n_streams];
+  for (size_t s = 0; s < n_streams; ++s) high[s] = low[s] = _mm_setzero_si128();
+  for (size_t col = 0; col < n_cols; col += 16) {
+    const __m128i x_high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x + col));
+    const __m128i x_low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x + n_cols + col));
+    for (size_t s = 0; s < n_streams; ++s) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows + s * stream_stride + col));
+      high[s] = _mm_add_epi32(high[s], _mm_madd_epi16(_mm_maddubs_epi16(bytes, x_high), ones));
+      low[s] = _mm_add_epi32(low[s], _mm_madd_epi16(_mm_maddubs_epi16(bytes, x_low), ones));
+    }
+  }
+  for (size_t s = 0; s < n_streams; ++s)
+    out[s * out_stride] = scalar::screened(sum_of_lanes(high[s]) - offsets.high, sum_of_lanes(low[s]) - offsets.low);
+}
+
+void screen_rows(const uint8_t* rows, size_t n_rows, size_t n_cols, const int8_t* x, float* out) {
+  walk_screen<screen_far_rows<4>, screen_far_rows<1>>(rows, n_rows, n_cols, x, out);
 }
 
 struct Lanes {  // the 16 lanes of a float sum
@@ -142,7 +171,7 @@ void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* we
 }  // namespace
 
 extern const KernelSet avx2_kernels;
-const KernelSet avx2_kernels = {"avx2",     matvec_i2_s, wide::index_i2_s, wide::matmul_indexed,
+const KernelSet avx2_kernels = {"avx2",     matvec_i2_s, wide::index_i2_s, wide::matmul_indexed, screen_rows,
                                 matvec_f16, dot_f32,     mix_f16,          wide::dequantize_row};
 
 }  // namespace bitnet

@@ -33,6 +33,11 @@ struct KernelSet {
   void (*matmul_indexed)(const uint8_t* indices, size_t n_rows, size_t n_cols, const int16_t* x,
                          const TernaryScratch& scratch, int32_t* out);
 
+  // out[r] = 128 * sum over c of (rows[r][c] - 64) * x[c] + sum over c of (rows[r][c] - 64) * x[n_cols + c]: bytes of 7
+  // bits and activations in two parts. Both sums are exact; they are rounded to floats, and so is their sum.
+  // n_cols is a multiple of 16.
+  void (*screen_rows)(const uint8_t* rows, size_t n_rows, size_t n_cols, const int8_t* x, float* out);
+
   // out[r] = sum over c of rows[r][c] * x[c]; rows hold finite IEEE half floats, row r starts at rows + r * n_cols.
   void (*matvec_f16)(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out);
 

@@ -49,6 +49,18 @@ void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_
   for (size_t row = 0; row < n_rows; ++row) out[row] = dot_i2_s(codes + row * (n_cols / 4), n_cols, x);
 }
 
+void screen_rows(const uint8_t* rows, size_t n_rows, size_t n_cols, const int8_t* x, float* out) {
+  for (size_t row = 0; row < n_rows; ++row) {
+    int32_t high = 0, low = 0;
+    for (size_t col = 0; col < n_cols; ++col) {
+      const int32_t weight = rows[row * n_cols + col] - 64;
+      high += weight * x[col];
+      low += weight * x[n_cols + col];
+    }
+    out[row] = screened(high, low);
+  }
+}
+
 void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out) {
   for (size_t row = 0; row < n_rows; ++row) out[row] = dot_f16(rows + row * n_cols, n_cols, x);
 }
@@ -95,7 +107,8 @@ void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* we
 
 namespace bitnet {
 
-const KernelSet scalar_kernels = {"scalar",           scalar::matvec_i2_s, scalar::index_i2_s, scalar::matmul_indexed,
-                                  scalar::matvec_f16, scalar::dot_f32,     scalar::mix_f16,    bitnet::dequantize_row};
+const KernelSet scalar_kernels = {
+    "scalar",           scalar::matvec_i2_s, scalar::index_i2_s, scalar::matmul_indexed, scalar::screen_rows,
+    scalar::matvec_f16, scalar::dot_f32,     scalar::mix_f16,    bitnet::dequantize_row};
 
 }  // namespace bitnet

@@ -14,4 +14,8 @@ float fold(const float* lanes) noexcept;  // 16 lanes to their sum
 void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t* scratch, int32_t* out);
 void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out);
 
+inline float screened(int32_t high, int32_t low) noexcept {
+  return 128.0f * static_cast<float>(high) + static_cast<float>(low);
+}
+
 }  // namespace bitnet::scalar

@@ -6,6 +6,7 @@
 #include <wasm_simd128.h>
 
 #include "far_rows.h"
+#include "screen.h"
 #include "ternary_tables.h"
 #include "wasm_float.h"
 #include "wide_blocks.h"
@@ -100,16 +101,69 @@ void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_
       [&](size_t row) { one_row(codes + row * row_bytes, 0, n_cols, x, out + row, 1); });
 }
 
+template <size_t n_streams>
+inline void screen_dot_rows(const uint8_t* rows, size_t stream_stride, size_t n_cols, const int8_t* x,
+                            ScreenOffsets offsets, float* out, size_t out_stride) noexcept {
+  const v128_t ones = wasm_i16x8_splat(1);
+  v128_t high[n_streams], low[n_streams];
+  for (size_t s = 0; s < n_streams; ++s) high[s] = low[s] = wasm_i32x4_splat(0);
+  for (size_t col = 0; col < n_cols; col += 16) {
+    const v128_t x_high = wasm_v128_load(x + col), x_low = wasm_v128_load(x + n_cols + col);
+    for (size_t s = 0; s < n_streams; ++s) {
+      const v128_t bytes = wasm_v128_load(rows + s * stream_stride + col);
+      // Two products of 127 * 127 fit into 16 bits.
+      const v128_t high_pairs = wasm_i16x8_relaxed_dot_i8x16_i7x16(x_high, bytes);
+      const v128_t low_pairs = wasm_i16x8_relaxed_dot_i8x16_i7x16(x_low, bytes);
+      high[s] = wasm_i32x4_add(high[s], wasm_i32x4_dot_i16x8(high_pairs, ones));
+      low[s] = wasm_i32x4_add(low[s], wasm_i32x4_dot_i16x8(low_pairs, ones));
+    }
+  }
+  for (size_t s = 0; s < n_streams; ++s)
+    out[s * out_stride] = scalar::screened(sum_of_lanes(high[s]) - offsets.high, sum_of_lanes(low[s]) - offsets.low);
+}
+
+template <size_t n_streams>
+inline void screen_add_rows(const uint8_t* rows, size_t stream_stride, size_t n_cols, const int8_t* x,
+                            ScreenOffsets offsets, float* out, size_t out_stride) noexcept {
+  v128_t high[n_streams], low[n_streams];
+  for (size_t s = 0; s < n_streams; ++s) high[s] = low[s] = wasm_i32x4_splat(0);
+  for (size_t col = 0; col < n_cols; col += 16) {
+    const v128_t x_high = wasm_v128_load(x + col), x_low = wasm_v128_load(x + n_cols + col);
+    for (size_t s = 0; s < n_streams; ++s) {
+      const v128_t bytes = wasm_v128_load(rows + s * stream_stride + col);
+      high[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x_high, bytes, high[s]);
+      low[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x_low, bytes, low[s]);
+    }
+  }
+  for (size_t s = 0; s < n_streams; ++s)
+    out[s * out_stride] = scalar::screened(sum_of_lanes(high[s]) - offsets.high, sum_of_lanes(low[s]) - offsets.low);
+}
+
+template <ScreenFarRows four_rows, ScreenFarRows one_row>
+void screen_rows(const uint8_t* rows, size_t n_rows, size_t n_cols, const int8_t* x, float* out) {
+  walk_screen<four_rows, one_row>(rows, n_rows, n_cols, x, out);
+}
+
 }  // namespace
 
 extern const KernelSet wasm_relaxed_kernels, wasm_relaxed_add_kernels;
-const KernelSet wasm_relaxed_kernels = {"relaxed",        matvec_i2_s<dot_rows<4>, dot_rows<1>>,
-                                        wide::index_i2_s, wide::matmul_indexed,
-                                        wasm::matvec_f16, wasm::dot_f32,
-                                        wasm::mix_f16,    wide::dequantize_row};
-const KernelSet wasm_relaxed_add_kernels = {"relaxed-add",    matvec_i2_s<dot_add_rows<4>, dot_add_rows<1>>,
-                                            wide::index_i2_s, wide::matmul_indexed,
-                                            wasm::matvec_f16, wasm::dot_f32,
-                                            wasm::mix_f16,    wide::dequantize_row};
+const KernelSet wasm_relaxed_kernels = {"relaxed",
+                                        matvec_i2_s<dot_rows<4>, dot_rows<1>>,
+                                        wide::index_i2_s,
+                                        wide::matmul_indexed,
+                                        screen_rows<screen_dot_rows<4>, screen_dot_rows<1>>,
+                                        wasm::matvec_f16,
+                                        wasm::dot_f32,
+                                        wasm::mix_f16,
+                                        wide::dequantize_row};
+const KernelSet wasm_relaxed_add_kernels = {"relaxed-add",
+                                            matvec_i2_s<dot_add_rows<4>, dot_add_rows<1>>,
+                                            wide::index_i2_s,
+                                            wide::matmul_indexed,
+                                            screen_rows<screen_add_rows<4>, screen_add_rows<1>>,
+                                            wasm::matvec_f16,
+                                            wasm::dot_f32,
+                                            wasm::mix_f16,
+                                            wide::dequantize_row};
 
 }  // namespace bitnet

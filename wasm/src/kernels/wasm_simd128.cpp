@@ -5,6 +5,7 @@
 #include <wasm_simd128.h>
 
 #include "far_rows.h"
+#include "screen.h"
 #include "ternary_tables.h"
 #include "wasm_float.h"
 #include "wide_blocks.h"
@@ -63,10 +64,37 @@ void matvec_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_
       [&](size_t row) { dot_rows<1>(codes + row * row_bytes, 0, n_cols, scratch, out + row, 1); });
 }
 
+template <size_t n_streams>
+inline void screen_far_rows(const uint8_t* rows, size_t stream_stride, size_t n_cols, const int8_t* x,
+                            ScreenOffsets offsets, float* out, size_t out_stride) noexcept {
+  v128_t high[n_streams], low[n_streams];
+  for (size_t s = 0; s < n_streams; ++s) high[s] = low[s] = wasm_i32x4_splat(0);
+  for (size_t col = 0; col < n_cols; col += 16) {
+    const v128_t x_high = wasm_v128_load(x + col), x_low = wasm_v128_load(x + n_cols + col);
+    const v128_t high_first = wasm_i16x8_extend_low_i8x16(x_high), high_second = wasm_i16x8_extend_high_i8x16(x_high);
+    const v128_t low_first = wasm_i16x8_extend_low_i8x16(x_low), low_second = wasm_i16x8_extend_high_i8x16(x_low);
+    for (size_t s = 0; s < n_streams; ++s) {
+      const v128_t bytes = wasm_v128_load(rows + s * stream_stride + col);
+      const v128_t first = wasm_u16x8_extend_low_u8x16(bytes), second = wasm_u16x8_extend_high_u8x16(bytes);
+      high[s] = wasm_i32x4_add(high[s], wasm_i32x4_dot_i16x8(high_first, first));
+      high[s] = wasm_i32x4_add(high[s], wasm_i32x4_dot_i16x8(high_second, second));
+      low[s] = wasm_i32x4_add(low[s], wasm_i32x4_dot_i16x8(low_first, first));
+      low[s] = wasm_i32x4_add(low[s], wasm_i32x4_dot_i16x8(low_second, second));
+    }
+  }
+  for (size_t s = 0; s < n_streams; ++s)
+    out[s * out_stride] = scalar::screened(sum_of_lanes(high[s]) - offsets.high, sum_of_lanes(low[s]) - offsets.low);
+}
+
+void screen_rows(const uint8_t* rows, size_t n_rows, size_t n_cols, const int8_t* x, float* out) {
+  walk_screen<screen_far_rows<4>, screen_far_rows<1>>(rows, n_rows, n_cols, x, out);
+}
+
 }  // namespace
 
 extern const KernelSet wasm_simd128_kernels;
-const KernelSet wasm_simd128_kernels = {"simd128",        matvec_i2_s,   wide::index_i2_s, wide::matmul_indexed,
-                                        wasm::matvec_f16, wasm::dot_f32, wasm::mix_f16,    wide::dequantize_row};
+const KernelSet wasm_simd128_kernels = {"simd128",           matvec_i2_s,      wide::index_i2_s, wide::matmul_indexed,
+                                        screen_rows,         wasm::matvec_f16, wasm::dot_f32,    wasm::mix_f16,
+                                        wide::dequantize_row};
 
 }  // namespace bitnet
