@@ -1,6 +1,8 @@
 // The page's own script, and the only one that writes to the DOM: it starts the worker, applies the patches that
 // Python sends, and forwards what the visitor does. It decides nothing: what a button does is Python's business.
 
+import { isolate, mayIsolate } from "./isolation.js";
+
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
 /** @typedef {import("./messages.js").Patch} Patch */
@@ -78,6 +80,8 @@ function apply(patch, answers) {
       return element(patch[1]).remove();
     case "save":
       return save(patch[1]);
+    case "isolate":
+      return void isolate(patch[1], () => tell("not_isolated"));
   }
 }
 
@@ -150,7 +154,7 @@ worker.addEventListener("error", (event) => {
 });
 
 if (knowsModules) {
-  post({ type: "start", query: location.search, saved: saved() });
+  post({ type: "start", query: location.search, saved: saved(), mayIsolate });
 } else {
   worker.terminate();
   fail("This browser cannot run module workers, which the engine needs: update it, or use a current browser.");

@@ -21,7 +21,8 @@
  *   | ["value", id: string, value: string]
  *   | ["create", parent: string, index: number, tree: Tree]
  *   | ["remove", id: string]
- *   | ["save", snapshot: string]} Patch
+ *   | ["save", snapshot: string]
+ *   | ["isolate", when: "now" | "next visit" | "never"]} Patch
  */
 
 /**
@@ -31,9 +32,10 @@
  */
 
 /**
- * `start` comes first and once. `saved` is the last snapshot that this tab was told to keep, or "".
+ * `start` comes first and once. `saved` is the last snapshot that this tab was told to keep, or "". `mayIsolate`: the page
+ * is not isolated, but could be (see isolation.js).
  * `event`: they are numbered from 1 on.
- * @typedef {{ type: "start", query: string, saved: string }
+ * @typedef {{ type: "start", query: string, saved: string, mayIsolate: boolean }
  *   | { type: "event", number: number, name: string, fields: Record<string, string>, files: File[] }} ToWorker
  */
 

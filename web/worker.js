@@ -5,7 +5,7 @@ import * as ranks from "./ranks.js";
 
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
-/** @typedef {{ start(query: string, saved: string, ranks: object): void,
+/** @typedef {{ start(query: string, saved: string, ranks: object, mayIsolate: boolean): void,
  *   receive(number: number, name: string, fields: string, files: File[]): void }} PythonPage */
 
 /** @param {string} path */
@@ -40,7 +40,7 @@ addEventListener("message", ({ data }) => {
 /** @param {ToWorker} message */
 async function deliver(message) {
   const page = await python;
-  if (message.type === "start") page.start(message.query, message.saved, ranks);
+  if (message.type === "start") page.start(message.query, message.saved, ranks, message.mayIsolate);
   else page.receive(message.number, message.name, JSON.stringify(message.fields), message.files);
 }
 

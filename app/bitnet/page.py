@@ -19,7 +19,7 @@ from bitnet.catalogue import Entry, read_catalogue
 from bitnet.errors import BadArgument, BitNetError, ContextFull, NotReady, OutOfMemory
 from bitnet.host import Host
 from bitnet.records import Progress, Timings
-from bitnet.ui import cards
+from bitnet.ui import cards, sharing
 from bitnet.ui import state as states
 from bitnet.ui.patches import Patch, Patches
 from bitnet.ui.query import Query, parse_query
@@ -35,12 +35,17 @@ class Page:
 
     Args:
         saved: The snapshot that this tab kept, "" for none.
+        may_isolate: The page is not cross-origin isolated, but it could be.
     """
 
-    def __init__(self, host: Host, patches: Patches, query: Query, saved: str) -> None:
+    def __init__(
+        self, host: Host, patches: Patches, query: Query, saved: str, *, may_isolate: bool = False
+    ) -> None:
         self._host, self._query, self._restored = host, query, bool(saved)
         self._patches = patches
-        self._screen = Screen(states.restored(State(remarks=query.remarks), saved), patches)
+        state = State(remarks=query.remarks, cores=host.cores(), may_isolate=may_isolate)
+        self._screen = Screen(states.restored(state, saved), patches)
+        self._opened: tuple[Any, str, Entry | None] | None = None  # the model, as _load took it
         self._model: bitnet.Model | None = None
         self._entry: Entry | None = None  # of the catalogue, where the model comes from there
         self._catalogue: Mapping[str, Entry] = {}
@@ -55,6 +60,7 @@ class Page:
             "open_named": lambda fields, _: self._begin(lambda: self._open(fields["name"])),
             "open_files": lambda _, files: self._begin(lambda: self._open_files(list(files))),
             "settings": lambda fields, _: self._change_settings(fields),
+            "not_isolated": lambda *_: self._begin(self._stay),
             "reset_settings": lambda *_: self._change_settings(self._screen.state.defaults.fields()),
         }
         self._begin(self._open_first)
@@ -108,6 +114,10 @@ class Page:
 
     async def _open_first(self) -> None:
         """What the address of the page names, else the first model of the catalogue."""
+        state = self._screen.state
+        if state.may_isolate and sharing.wants_isolation(self._asked().ranks, state.cores):
+            self._screen.show(state, ["isolate", "now"])  # before a model has been fetched
+            return
         try:
             self._catalogue = await read_catalogue(self._host)
         except BitNetError as error:
@@ -138,7 +148,7 @@ class Page:
             self._fit_model()  # the model before, since settings may have changed meanwhile
             screen.show(states.loading_failed(screen.state, str(error)))
             return
-        is_first, self._entry = self._model is None, entry
+        is_first, self._entry, self._opened = self._model is None, entry, (source, title, entry)
         if self._model:
             self._model.close()
         self._model = model
@@ -147,24 +157,33 @@ class Page:
             screen.state, cards.from_model(model.info, title, size_bytes, entry)
         )
         self._take_defaults(Settings.of_sampling(entry.sampling if entry else {}), is_first=is_first)
+        state = screen.state
+        if state.may_isolate and state.settings.ranks is None and sharing.would_gain(state.cores, size_bytes):
+            screen.show(state, ["isolate", "next visit"])
 
     async def _read(self, source: Any) -> bitnet.Model:
         """The model with the context that is asked for, or with its own where it cannot have that one."""
         load = partial(
-            bitnet.load, source, kernel=self._query.kernel, on_progress=self._progress, host=self._host
+            bitnet.load,
+            source,
+            kernel=self._query.kernel,
+            ranks=sharing.possible(self._asked().ranks, self._screen.state.cores),
+            on_progress=self._progress,
+            host=self._host,
         )
-        if asked := self._asked_context():
+        if asked := self._asked().context:
             # Refused after the header; why is said when the model is there, or if it cannot be had at all.
             with suppress(BadArgument, OutOfMemory):
                 return await load(context_length=asked)
         return await load()
 
-    def _asked_context(self) -> int | None:
+    def _asked(self) -> Settings:
+        """The settings, and for the first model what the address asks for."""
         settings = self._screen.state.settings
         if self._model is None:
             with suppress(BadArgument):  # is said when the model is there
-                return settings.with_fields(self._query.fields).context
-        return settings.context
+                return settings.with_fields(self._query.fields)
+        return settings
 
     def _progress(self, progress: Progress) -> None:
         self._screen.show_at_leisure(states.bytes_arrived(self._screen.state, progress))
@@ -194,11 +213,41 @@ class Page:
             settings, problem = screen.state.settings, str(error)
         before = screen.state.settings
         screen.state = replace(screen.state, settings=settings, settings_problem=problem)
+        if settings.ranks != before.ranks and self._change_ranks():
+            return
         fits = (settings.context, settings.chat_template) == (before.context, before.chat_template)
         if fits or screen.state.phase not in ("ready", "answering"):  # a model that arrives is fitted then
             screen.show_settings(save=True)
         else:
             self._begin(self._refit)
+
+    def _change_ranks(self) -> bool:
+        """Have the page isolated if so many cores need it; returns whether the model is read again."""
+        screen, model, chosen = self._screen, self._model, self._screen.state.settings.ranks
+        cores = screen.state.cores
+        if sharing.wants_isolation(chosen, cores) and not screen.state.may_isolate:
+            problem = f"Only one core can be used, because {cores.why}."
+            screen.state = replace(screen.state, settings_problem=problem)
+        screen.show_settings(save=True)
+        if sharing.wants_isolation(chosen, cores) and screen.state.may_isolate:
+            screen.show(screen.state, ["isolate", "now"])
+        elif chosen == 1 and cores.why:
+            screen.show(screen.state, ["isolate", "never"])
+        size_bytes = screen.state.model.size_bytes if screen.state.model else None
+        wanted = sharing.possible(chosen, cores) or cores.usual_for(size_bytes)
+        if model is None or self._opened is None or wanted == model.info.n_ranks:
+            return False
+        opened = self._opened
+        self._begin(lambda: self._load(*opened))
+        return True
+
+    async def _stay(self) -> None:
+        """The page could not be isolated after all."""
+        self._screen.show(replace(self._screen.state, may_isolate=False))
+        if self._model is None:
+            await self._open_first()
+        else:
+            self._change_ranks()
 
     async def _refit(self) -> None:
         """The model as the settings want it now; an answer that was being written has been stopped."""
@@ -269,16 +318,16 @@ class Page:
 _page: Page | None = None
 
 
-def start(query: str, saved: str, ranks: Any = None) -> None:
+def start(query: str, saved: str, ranks: Any, may_isolate: bool) -> None:
     """Begin: *query* is the page's ``location.search``, *saved* its last snapshot or "".
 
-    *ranks* is the module of web/ranks.js.
+    *ranks* is the module of web/ranks.js; *may_isolate* as ``Page`` takes it.
     """
     from bitnet.host.browser import BrowserHost
 
     global _page
     asked = parse_query(query)
-    _page = Page(BrowserHost(asked.kernel, ranks), Patches(), asked, saved)
+    _page = Page(BrowserHost(asked.kernel, ranks), Patches(), asked, saved, may_isolate=may_isolate)
 
 
 def receive(number: int, name: str, fields: str, files: Any) -> None:

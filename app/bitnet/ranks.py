@@ -16,12 +16,14 @@ class Cores:
     """What a platform gives to the ranks of a model.
 
     At most *most* ranks; *usual* of them for a large model where nobody chooses. *why* says why there is no
-    more than one, "" where there can be more.
+    more than one, "" where there can be more. *once_isolated* is what would be usual if the page of a browser
+    were cross-origin isolated, 0 where that is not what is missing.
     """
 
     most: int = 1
     usual: int = 1
     why: str = ""
+    once_isolated: int = 0
 
     def usual_for(self, file_bytes: int | None) -> int:
         """How many ranks a model gets where nobody chooses."""

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +74,16 @@ class FaultyHandler(serve.Handler):
 
 @pytest.fixture(scope="session")
 def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle at / and once more at /deep/er/, the tests' own page at /test/, bad files at /files/."""
+    """The bundle at / and once more at /deep/er/, the tests' own page at /test/, bad files at /files/.
+
+    At /powerless/ it lies with a service worker that cannot isolate it.
+    """
     if not (DIST / "index.html").is_file():
         raise FileNotFoundError("dist/ is not there: run `make dist` first.")
     root = tmp_path_factory.mktemp("site")
     for path in DIST.iterdir():
         (root / path.name).symlink_to(path)
+    make_powerless(root / "powerless")
     (root / "deep").mkdir()
     (root / "deep/er").symlink_to(DIST)
     (root / "test").symlink_to(Path(__file__).parent / "site")
@@ -90,24 +95,32 @@ def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def site(site_folder: Path) -> Iterator[str]:
     """A host as most are: it sends no headers for isolation."""
-    with serving(site_folder, isolate=False) as address:
-        yield address
+    with serving(site_folder, isolate=False) as host:
+        yield host.address
 
 
 @pytest.fixture(scope="session")
 def isolated_site(site_folder: Path) -> Iterator[str]:
     """A host that isolates its pages itself."""
-    with serving(site_folder, isolate=True) as address:
-        yield address
+    with serving(site_folder, isolate=True) as host:
+        yield host.address
+
+
+@dataclass
+class Site:
+    """A running server; its *handler* decides about headers."""
+
+    address: str
+    handler: type[serve.Handler]
 
 
 @contextmanager
-def serving(root: Path, *, isolate: bool) -> Iterator[str]:
+def serving(root: Path, *, isolate: bool) -> Iterator[Site]:
     handler = type("Handler", (FaultyHandler,), {"isolate": isolate})
     server = serve.Server(("127.0.0.1", 0), lambda *args: handler(*args, directory=str(root)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield Site(f"http://127.0.0.1:{server.server_port}", handler)
     server.shutdown()
     server.server_close()
     thread.join()
@@ -119,6 +132,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     make_files(folder)
     return folder
+
+
+def make_powerless(folder: Path) -> None:
+    """The bundle with a service worker that does nothing, as behind a browser's setting or a proxy."""
+    folder.mkdir()
+    for path in DIST.iterdir():
+        if path.name != "sw.js":
+            (folder / path.name).symlink_to(path)
+    (folder / "sw.js").write_text("addEventListener('install', () => skipWaiting());")
 
 
 def make_files(folder: Path) -> None:

@@ -119,12 +119,12 @@ def test_the_models_dialog_says_what_runs(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("kernel", ["simd128", "scalar"])
 def test_the_address_chooses_model_and_kernel(visit: Visit, kernel: str) -> None:
-    visitor = visit(f"/?model=files/tiny.gguf&kernel={kernel}&temperature=0&ranks=4")
+    visitor = visit(f"/?model=files/tiny.gguf&kernel={kernel}&temperature=0&profile=fast")
     visitor.wait_until("ready")
     assert visitor.ask("What is 8 plus 6?") == "8 plus 6 is 14."
     shown = facts(visitor.page)
     assert shown["Kernel"] == kernel
-    assert "ranks=4 has no effect" in shown["Note"]
+    assert "profile=fast has no effect" in shown["Note"]
 
 
 def test_an_unknown_model_or_kernel_leaves_a_page_that_can_open_another(visit: Visit) -> None:

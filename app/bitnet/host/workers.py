@@ -20,11 +20,13 @@ def worker_cores(module: Any) -> Cores:
     """What this browser gives; *module* is that of web/ranks.js, None where a page has not brought it."""
     if module is None:
         return Cores(why="this page does not bring ranks.js along")
-    if not getattr(js, "crossOriginIsolated", False):
-        return Cores(why="this page is not cross-origin isolated, which memory shared between cores needs")
     if getattr(js, "document", None):
         return Cores(why="Python runs in the page itself instead of a worker, where it must not wait")
-    return Cores(most=MOST_RANKS, usual=min(int(js.navigator.hardwareConcurrency), USUAL_RANKS))
+    usual = min(int(js.navigator.hardwareConcurrency), USUAL_RANKS)
+    if not getattr(js, "crossOriginIsolated", False):
+        why = "this page is not cross-origin isolated, which memory shared between cores needs"
+        return Cores(why=why, once_isolated=usual)
+    return Cores(most=MOST_RANKS, usual=usual)
 
 
 class WorkerRanks:

@@ -26,6 +26,7 @@ def from_model(info: ModelInfo, title: str, size_bytes: int | None, entry: Entry
         licence=entry.licence if entry else _metadata(info, "general.license"),
         kind=f"{info.architecture}, {info.n_params / 1e6:,.0f} million parameters, {_tensor_types(info)}",
         kernel=info.kernel,
+        n_ranks=info.n_ranks,
         context_length=info.context_length,
         n_ctx_train=info.n_ctx_train,
         kv_bytes_per_position=info.kv_cache_bytes // info.context_length,

@@ -22,8 +22,6 @@ class Query:
 def parse_query(text: str) -> Query:
     given = dict(parse_qsl(text.removeprefix("?"), keep_blank_values=True))
     remarks = []
-    if given.get("ranks", "1") != "1":
-        remarks.append(f"ranks={given['ranks']} has no effect: this version computes in one worker.")
     if "profile" in given:
         remarks.append(f"profile={given['profile']} has no effect: this version has one profile.")
     return Query(

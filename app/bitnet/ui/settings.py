@@ -30,10 +30,11 @@ BOUNDS: Mapping[str, Bounds] = {
     "max_tokens": Bounds("Max tokens", 1, 100_000, whole=True),
     "seed": Bounds("Seed", 0, SEED_LIMIT, whole=True),
     "context": Bounds("Context length", 1, 1_048_576, whole=True),
+    "ranks": Bounds("CPU cores", 1, 64, whole=True),
 }
-MAY_BE_EMPTY = ("seed", "context")  # then a new seed each time, and the model's own context length
+MAY_BE_EMPTY = ("seed", "context", "ranks")  # then a new seed each time, and what is usual for the model
 TEXTS = ("system", "template", "own_template")
-OTHERS = ("max_tokens", "context", *TEXTS)  # what is no part of the sampling
+OTHERS = ("max_tokens", "context", "ranks", *TEXTS)  # what is no part of the sampling
 OWN = "own"  # the chat template that the visitor writes; "" is the model's, else a name of bitnet.formats
 
 
@@ -43,6 +44,7 @@ class Settings:
     max_tokens: int = 512
     system: str = ""
     context: int | None = None
+    ranks: int | None = None
     template: str = ""
     own_template: str = ""
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from bitnet.ranks import Cores
 from bitnet.records import Message, Progress, Timings
 from bitnet.ui.settings import Settings
 
@@ -34,6 +35,7 @@ class ModelCard:
     description: str = ""
     kind: str = ""
     kernel: str = ""
+    n_ranks: int = 1
     context_length: int = 0
     n_ctx_train: int = 0
     kv_bytes_per_position: int = 0
@@ -63,6 +65,9 @@ class State:
     settings_problem: str = ""
     #: Tokens in the KV cache after the last turn.
     used_tokens: int = 0
+    cores: Cores = field(default_factory=Cores)
+    #: Whether the page could be isolated, which it is not yet.
+    may_isolate: bool = False
     #: What the address of the page asked for and what became of it.
     remarks: tuple[str, ...] = ()
 

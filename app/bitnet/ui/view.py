@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from bitnet.ui import sharing
 from bitnet.ui.settings import OWN
 from bitnet.ui.state import Alert, Entry, ModelCard, State
 
@@ -38,6 +39,7 @@ def view(state: State) -> View:
         *_models(state),
         Node("", "settings-problem", children=_problem(state.settings_problem)),
         Node("", "about-context", text=_context_cost(state.model)),
+        Node("", "about-ranks", text=sharing.about(state.cores, may_isolate=state.may_isolate)),
         Node("", "field-own_template", _hidden(state.settings.template != OWN)),
     )
 
@@ -166,14 +168,15 @@ def _problem(sentence: str) -> tuple[Node, ...]:
 
 
 def _models(state: State) -> View:
+    cores = sharing.in_use(state.model.n_ranks, state.settings.ranks, state.cores) if state.model else ""
     return (
-        Node("", "model-facts", children=_facts(state.model, state.remarks)),
+        Node("", "model-facts", children=_facts(state.model, cores, state.remarks)),
         Node("", "catalogue", children=tuple(_offer(card) for card in state.catalogue)),
     )
 
 
 @lru_cache(maxsize=8)
-def _facts(model: ModelCard | None, remarks: tuple[str, ...]) -> tuple[Node, ...]:
+def _facts(model: ModelCard | None, cores: str, remarks: tuple[str, ...]) -> tuple[Node, ...]:
     facts = [("Model", model.title if model else "none yet")]
     if model:
         size = megabytes(model.size_bytes) if model.size_bytes else "unknown"
@@ -182,6 +185,7 @@ def _facts(model: ModelCard | None, remarks: tuple[str, ...]) -> tuple[Node, ...
         facts += [
             ("Context", f"{model.context_length:,} of {model.n_ctx_train:,} tokens, {memory}"),
             ("Kernel", model.kernel),
+            ("CPU cores", cores),
         ]
         facts += [("Note", warning) for warning in model.warnings]
     facts += [("Note", remark) for remark in remarks]

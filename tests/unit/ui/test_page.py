@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 
 import pytest
 from bitnet.engine import NativeModel, NativeSession
-from bitnet.host import this_host
+from bitnet.host import Host, this_host
 from bitnet.page import Page
+from bitnet.ranks import Cores
 from bitnet.ui.patches import Patches
 from bitnet.ui.query import parse_query
 
@@ -19,10 +20,11 @@ from bitnet.ui.query import parse_query
 class Sheet:
     """Opens the page at an address, keeps what it would show, and wakes whoever waits for a model."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, host: Host, *, may_isolate: bool) -> None:
         self.text = ""
         self.is_ready = asyncio.Event()
-        self.page = Page(this_host(), Patches(self.take), parse_query(address), saved="")
+        query = parse_query(address)
+        self.page = Page(host, Patches(self.take), query, saved="", may_isolate=may_isolate)
 
     def take(self, message: str) -> None:
         patches: list[list[Any]] = json.loads(message)["patches"]
@@ -31,8 +33,8 @@ class Sheet:
             self.is_ready.set()
 
 
-async def open_page(**query: object) -> Sheet:
-    sheet = Sheet(f"?{urlencode(query)}")
+async def open_page(host: Host | None = None, *, may_isolate: bool = False, **query: object) -> Sheet:
+    sheet = Sheet(f"?{urlencode(query)}", host or this_host(), may_isolate=may_isolate)
     async with asyncio.timeout(60):
         await sheet.is_ready.wait()
     return sheet
@@ -68,3 +70,44 @@ def test_a_context_that_is_no_number_leaves_the_model_its_own(tiny_tales: Path, 
     sheet = asyncio.run(open_page(model=tiny_tales, context="long"))
     assert contexts == [1024]
     assert "not 'long'" in sheet.text
+
+
+class PlainHost:
+    """This machine as a page that is not isolated shows it."""
+
+    def __init__(self) -> None:
+        self._host = this_host()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._host, name)
+
+    def cores(self) -> Cores:
+        return Cores(why="this page is not isolated", once_isolated=2)
+
+
+def test_a_large_model_has_the_page_isolated_from_the_next_visit_on(
+    tiny_tales: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = asyncio.run(open_page(PlainHost(), may_isolate=True, model=tiny_tales))
+    assert '"isolate"' not in sheet.text
+    monkeypatch.setattr("bitnet.ranks.SMALL_FILE_BYTES", 1_000_000)
+    sheet = asyncio.run(open_page(PlainHost(), may_isolate=True, model=tiny_tales))
+    assert '["isolate", "next visit"]' in sheet.text
+    sheet = asyncio.run(open_page(PlainHost(), may_isolate=True, model=tiny_tales, ranks=1))
+    assert '"isolate"' not in sheet.text
+    sheet = asyncio.run(open_page(PlainHost(), model=tiny_tales))
+    assert '"isolate"' not in sheet.text
+
+
+def test_a_page_that_cannot_be_isolated_opens_its_model_with_one_core(tiny_tales: Path) -> None:
+    async def run() -> Sheet:
+        sheet = Sheet(f"?{urlencode({'model': tiny_tales, 'ranks': 2})}", PlainHost(), may_isolate=True)
+        async with asyncio.timeout(60):
+            while '["isolate", "now"]' not in sheet.text:
+                await asyncio.sleep(0)
+            assert '"data-state", "loading"' not in sheet.text
+            sheet.page.receive(1, "not_isolated", {}, [])
+            await sheet.is_ready.wait()
+        return sheet
+
+    assert "1, because this page is not isolated" in asyncio.run(run()).text

@@ -92,8 +92,8 @@ def test_a_problem_is_an_alert() -> None:
 
 
 def test_what_the_address_asked_in_vain_stands_with_the_model() -> None:
-    nodes = shown(replace(READY, remarks=("ranks=4 has no effect.",)))
-    assert "ranks=4 has no effect." in [child.text for child in nodes["model-facts"].children]
+    nodes = shown(replace(READY, remarks=("profile=fast has no effect.",)))
+    assert "profile=fast has no effect." in [child.text for child in nodes["model-facts"].children]
 
 
 def test_a_context_says_what_it_costs() -> None:
