@@ -7,6 +7,7 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, M
 from typing import Any
 
 import jinja2
+from jinja2.utils import Cycler, Joiner, Namespace
 
 # Prices are in characters, by the time that things take: the whole allowance lasts for some two seconds. Long
 # conversations take a hundredth of it.
@@ -18,6 +19,7 @@ READ_CLOCK_EVERY = 1 << 14
 
 MOST_CHARACTERS = 1 << 20  # of one text: as much as the longest prompts
 MOST_BITS = 4096  # of one number
+DEEPEST_VALUE = 100  # lists within lists
 LONGEST_PART = 256  # of what is stripped, or looked for from the end
 #: Keys of one dictionary that are not texts: hashes of texts are secret, numbers can be chosen to collide.
 MOST_OTHER_KEYS = 256
@@ -55,23 +57,29 @@ class Allowance:
             raise TooMuch(f"it works without end: for more than {MOST_SECONDS:g} seconds")
         self._read_clock_at = max(self._left - READ_CLOCK_EVERY, 0)
 
-    def pay(self, value: Any) -> None:
-        """Pay for *value* by its size; what it holds twice is paid twice, as it would be written."""
+    def pay(self, value: Any, depth: int = 0) -> None:
+        """Pay for *value* by its size; what it holds twice is paid twice, as it would be written.
+
+        Only what can be looked into is a value: macros, loops and methods could hold each other thousands
+        deep, and freeing them would overflow the stack.
+        """
+        if depth > DEEPEST_VALUE:
+            raise TooMuch(f"it nests values more than {DEEPEST_VALUE} deep")
         if isinstance(value, str):
             self.spend(checked(len(value)))
         elif isinstance(value, Mapping):
             for key in checked_keys(value):
-                self.pay(key)
-                self.pay(value[key])
-        elif isinstance(value, list | tuple | KeysView | ValuesView | ItemsView):
-            for item in value:
-                self.pay(item)
+                self.pay(key, depth + 1)
+                self.pay(value[key], depth + 1)
+        elif (parts := _parts(value)) is not None:
+            for part in parts:
+                self.pay(part, depth + 1)
         elif isinstance(value, range):
             self.spend(ITEM * len(value))
         elif isinstance(value, int):
-            if (n_bits := value.bit_length()) > MOST_BITS:
-                raise TooMuch("it makes a number that is too large")
-            self.spend(n_bits)
+            self.spend(checked_bits(value.bit_length()))
+        elif not isinstance(value, float | jinja2.Undefined | None):
+            raise TooMuch(f"it uses a {type(value).__name__} as a value")
         self.spend(ITEM)
 
     def pay_product(self, text: str, part: Any) -> None:
@@ -89,10 +97,29 @@ class Allowance:
             yield item
 
 
+def _parts(value: Any) -> Iterable[Any] | None:
+    """What *value* holds, None if it is no container."""
+    if isinstance(value, list | tuple | KeysView | ValuesView | ItemsView):
+        return value
+    if isinstance(value, slice):
+        return value.start, value.stop, value.step
+    if isinstance(value, Namespace):
+        return value._Namespace__attrs.values()  # type: ignore[no-any-return]
+    if isinstance(value, Cycler):
+        return value.items
+    return (value.sep,) if isinstance(value, Joiner) else None
+
+
 def checked(n_characters: int) -> int:
     if n_characters > MOST_CHARACTERS:
         raise TooMuch(f"it makes a text of more than {MOST_CHARACTERS:,} characters")
     return n_characters
+
+
+def checked_bits(n_bits: float) -> int:
+    if n_bits > MOST_BITS:
+        raise TooMuch("it makes a number that is too large")
+    return int(n_bits)
 
 
 def checked_keys(keys: Iterable[Any]) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import jinja2
 import jinja2.filters
-import jinja2.utils
+from jinja2.utils import Namespace
 
 from bitnet.allowance import MOST_CHARACTERS, Allowance, TooMuch, checked, checked_keys
 
@@ -107,20 +107,14 @@ class Filters:
         return list(found.values())
 
 
-class Namespace(jinja2.utils.Namespace):
-    """Holds what a template sets in a loop. Written out it could be endless: it may hold itself."""
-
-    def __init__(self, *items: Any, **named: Any) -> None:
-        super().__init__(make_dict(*items), **named)
-
-    def __repr__(self) -> str:
-        return "<Namespace>"
-
-
 def make_dict(items: Iterable[Any] = (), /, **named: Any) -> dict[Any, Any]:
     pairs = list(items.items() if isinstance(items, Mapping) else items)
     keys = checked_keys(key for key, _ in pairs)
     return dict(zip(keys, (value for _, value in pairs), strict=True), **named)
+
+
+def make_namespace(*items: Any, **named: Any) -> Namespace:
+    return Namespace(make_dict(*items, **named))
 
 
 def raise_exception(message: str) -> NoReturn:

@@ -69,6 +69,12 @@ class Prices(NodeTransformer):
             node.node = _through("called", node.node)
         return node
 
+    def visit_Assign(self, node: nodes.Assign) -> nodes.Node:
+        self.generic_visit(node)
+        if node.target.find(nodes.NSRef) or isinstance(node.target, nodes.NSRef):  # it outlives a loop
+            node.node = _through("counted", node.node)
+        return node
+
     def visit_For(self, node: nodes.For) -> nodes.Node:
         price = self._visit_body(node)
         # The iterable pays for a test, which is run for every item.

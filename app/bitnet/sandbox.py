@@ -10,16 +10,16 @@ without paying.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import GeneratorType
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jinja2
 import jinja2.ext
 import jinja2.sandbox
+from jinja2.runtime import LoopContext
 
-from bitnet.allowance import CALL, MOST_BITS, TURN, Allowance, TooMuch, checked
-from bitnet.filters import Filters, Namespace, make_dict, raise_exception, strftime_now
+from bitnet.allowance import CALL, TURN, Allowance, TooMuch, checked, checked_bits
+from bitnet.filters import Filters, make_dict, make_namespace, raise_exception, strftime_now
 from bitnet.prices import Prices
 
 # Compilers of expressions call themselves, and so does what frees an expression: in Pyodide a chain such as
@@ -70,7 +70,7 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         }
         self.globals = {name: self.globals[name] for name in ("range", "cycler", "joiner")} | {
             "dict": make_dict,
-            "namespace": Namespace,
+            "namespace": make_namespace,
             "raise_exception": raise_exception,
             "strftime_now": strftime_now,
         }
@@ -102,9 +102,11 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
     # ---- Filters that ``prices`` puts into a template ----
 
     def count(self, value: Any) -> Any:
-        """Pay for *value* by its size; for what has none yet, item by item."""
+        """Pay for *value* by its size; what is only made when it is asked for items is made now."""
+        if isinstance(value, Iterator) and not isinstance(value, LoopContext):
+            value = list(self.allowance.steps(value))
         self.allowance.pay(value)
-        return self.allowance.steps(value) if isinstance(value, GeneratorType) else value
+        return value
 
     def _called(self, value: Any) -> Any:
         """Pay for a filter or a test of *value*."""
@@ -152,8 +154,9 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
             if name in SLOW_METHODS:
                 for argument in (*args, *options.values()):
                     self.allowance.pay_product(owner, argument)
-        for argument in (*args, *options.values()):  # a recursive loop walks over it
+        for argument in args:  # a recursive loop walks over it
             self.allowance.pay(argument)
+        self.allowance.pay({name: value for name, value in options.items() if name != "caller"})
         return self.count(super().call(context, function, *args, **options))
 
     def call_filter(  # map() calls this for every item
@@ -179,8 +182,8 @@ class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
             self.allowance.pay(left)
             self.allowance.pay(right)
             n_bits = _bits(left) * abs(right) if operator == "**" else _bits(left) + _bits(right)
-            if operator in ("*", "**") and n_bits > MOST_BITS:
-                raise TooMuch("it makes a number that is too large")
+            if operator in ("*", "**"):
+                checked_bits(n_bits)
         elif operator == "*":  # "+" makes no more than there is, and is paid when it has been made
             items, times = (right, left) if isinstance(left, int) else (left, right)
             checked(len(items) * max(times, 0))

@@ -91,16 +91,6 @@ def test_a_reason_that_is_no_text_is_a_reason_too() -> None:
     assert "cannot be used ([1])" in warning
 
 
-def test_a_namespace_that_holds_itself_is_not_written_out() -> None:
-    source = (
-        "{% set n = namespace(a=1) %}"
-        "{% for i in range(99) %}{% set n.a = namespace(b=n, c=n.a) %}{% endfor %}{{ n }}"
-    )
-    template = ChatTemplate(source)
-    assert template.render(HELLO) == "<Namespace>"
-    assert template.warnings == ()
-
-
 def test_dictionaries_and_unique_are_those_of_jinja() -> None:
     source = (
         "{{ dict(messages[0], role='me', n={1: 2}) | tojson }} {{ dict([('a', 1)]).a }} {{ dict() }} "
