@@ -15,7 +15,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,18 +75,22 @@ class Bench:
         self.add(place, version_of(browser), None, lambda: engine.ask("measure", n_times=READS))
 
     def add_engine(
-        self, place: str, browser: Browser | None, model: str, ranks: int = 1
+        self,
+        place: str,
+        browser: Browser | None,
+        model: str,
+        *,
+        ranks: int = 1,
+        prompts: Sequence[int] = (128, 512),
     ) -> tuple[Column, Engine]:
-        """The engine with *model*, loaded."""
+        """The engine with *model*; each round runs *prompts* of so many tokens, and decodes at 512."""
         engine = self._open(browser)
 
         def measure() -> Figures:
-            return (
-                (engine.ask("layers") if ranks == 1 else {})
-                | engine.ask("first_token", n_tokens=128)
-                | engine.ask("first_token", n_tokens=512)
-                | engine.ask("decode", n_positions=512, n_tokens=DECODE_TOKENS)
-            )
+            figures = engine.ask("layers") if ranks == 1 else {}
+            for n_tokens in prompts:
+                figures |= engine.ask("first_token", n_tokens=n_tokens)
+            return figures | engine.ask("decode", n_positions=512, n_tokens=DECODE_TOKENS)
 
         name = f"{place}, {ranks} ranks" if ranks > 1 else place
         column = self.add(name, version_of(browser), model, measure)
@@ -115,17 +119,18 @@ class Bench:
         for place, browser in browsers.items():
             self.add_machine(place, browser)
             for ranks in sorted({1, n_ranks}):
-                self.add_engine(place, browser, EMBEDDED, ranks)
+                self.add_engine(place, browser, EMBEDDED, ranks=ranks)
 
     def add_full_size(self, browsers: dict[str, Browser | None], n_ranks: int, bitnet_cpp: str) -> None:
         for place, browser in browsers.items():
             self.add_machine(place, browser)
             self._patient.append(self.add_engine(place, browser, MODEL))
+            self.add_engine(place, browser, EMBEDDED)
         chromium = browsers["chromium"]
         assert chromium
-        self.add_engine("chromium", chromium, SIX_BIT_HEAD)
+        self.add_engine("chromium", chromium, SIX_BIT_HEAD, prompts=())
         if n_ranks > 1:
-            self.add_engine("chromium", chromium, MODEL, n_ranks)
+            self.add_engine("chromium", chromium, MODEL, ranks=n_ranks)
         self.add_wllama(chromium)
         if bitnet_cpp:
             self.add_bitnet_cpp(bitnet_cpp)
