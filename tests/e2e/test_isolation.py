@@ -157,3 +157,26 @@ def test_another_number_of_cores_goes_on_with_the_conversation(browse: Browsing,
     assert visitor.texts()[-1] == ANSWER
     assert visitor.ask("Tell me a joke.")
     assert browse.n_loads == 1
+
+
+def test_a_core_that_is_lost_is_one_sentence_and_the_model_can_be_opened_again(
+    browse: Browsing, isolated_site: str, browser_name: str
+) -> None:
+    if browser_name != "chromium":
+        pytest.skip(
+            "Playwright cannot reach the workers of a stock Firefox; test_ranks.py ends one from within"
+        )
+    visitor = browse.open(isolated_site, "/?ranks=2&temperature=0")
+    visitor.wait_until("ready")
+    rank = next(worker for worker in visitor.page.workers if worker.url.endswith("/rank.js"))
+    rank.evaluate("close()")
+    visitor.send(QUESTION)
+    expect(visitor.alert).to_contain_text(
+        "Rank 1 of 2 has not answered for 10 seconds: open the model again.", timeout=START_MS
+    )
+    expect(visitor.message).to_have_value(QUESTION)
+    visitor.button("Models").click()
+    visitor.page.get_by_role("button", name=re.compile("^Open BitNet")).first.click()
+    expect(visitor.alert).to_have_count(0)
+    visitor.wait_until("ready")
+    assert visitor.ask(QUESTION) == ANSWER
