@@ -74,6 +74,7 @@ class Peer {
   }
 }
 
+/** The ranks of one model, seen from rank 0. To be closed, also when they could not be started. */
 export class Ranks {
   call = 0;
   closed = false;
@@ -95,7 +96,10 @@ export class Ranks {
     );
   }
 
-  /** @param {keyof typeof CORES} set @param {string} kernel */
+  /**
+   * @param {keyof typeof CORES} set
+   * @param {string} kernel "" for the best
+   */
   async start(set, kernel) {
     const wasm = new URL(CORES[set], import.meta.url).href;
     const { shared, nRanks } = this;
@@ -154,21 +158,5 @@ export class Ranks {
     this.closed = true;
     for (const peer of this.peers) peer.worker.terminate();
     this.pyodide.removeFunction(this.exchange);
-  }
-}
-
-/**
- * Start the ranks above 0 of a model.
- * @param {PyodideModule} pyodide @param {number} nRanks @param {keyof typeof CORES} set
- * @param {string} kernel "" for the best
- */
-export async function startRanks(pyodide, nRanks, set, kernel) {
-  const ranks = new Ranks(pyodide, nRanks);
-  try {
-    await ranks.start(set, kernel);
-    return ranks;
-  } catch (error) {
-    ranks.close();
-    throw error;
   }
 }

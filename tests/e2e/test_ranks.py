@@ -109,3 +109,13 @@ def test_a_page_that_is_not_isolated_says_why_there_is_one_rank(browser: Browser
     said = notebook.run(REFUSED, model=MODEL)
     assert said.startswith("ranks=2 is not possible here, because this page is not cross-origin isolated")
     visitor.leave()
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2, 3, 5])
+def test_rows_of_any_shape_are_exchanged(browser: Browser, isolated_site: str, n_ranks: int) -> None:
+    visitor = Visitor(open_context(browser), isolated_site)
+    visitor.open("/test/exchange.html")
+    shapes = [[1, 4], [1, 4096], [16, 1000], [3, 2], [1, 1 << 20], [5, 700_000], [1, 3_000_001], [16, 40]] * 3
+    wrong = visitor.page.evaluate("([n, shapes]) => window.exchange(n, shapes)", [n_ranks, shapes])
+    assert wrong == [0] * n_ranks
+    visitor.leave()
