@@ -23,10 +23,11 @@ from bitnet.errors import (
     TemplateError,
     Unsupported,
 )
-from bitnet.model import Model, load
+from bitnet.model import PROFILES, Model, load
 from bitnet.records import Message, ModelInfo, Progress, Sampling, Timings, Token
 
 __all__ = [
+    "PROFILES",
     "BadArgument",
     "BadFile",
     "BadNumbers",

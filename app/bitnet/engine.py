@@ -13,7 +13,7 @@ from bitnet.ranks import Ranks
 from bitnet.records import Progress
 from bitnet.shares import Shares
 
-SLICE_TOKENS = 16  # of a prompt between two turns of the event loop
+SLICE_TOKENS = 32  # of a prompt between two turns of the event loop
 READ_BYTES = 4 << 20  # at most per read, so that progress is reported and the event loop runs
 DEFAULT_CONTEXT = (
     4096  # positions at most, where nobody asks for more: models of 131,072 would want gigabytes
@@ -77,6 +77,15 @@ async def load(
             session.close()
         model.close()
         raise
+
+
+def fastest_kernel(core: str) -> str:
+    """The kernel set of *core* that wins a short race on this machine.
+
+    Raises:
+        NoCore: There is no such core.
+    """
+    return Library(core).fastest_kernel()
 
 
 def _new_model(core: str, *, ranks: Ranks | None, **options: Any) -> NativeModel:

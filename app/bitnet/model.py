@@ -42,7 +42,7 @@ async def load(
         ranks: Cores that share the matrices, each computing a part: threads in CPython, workers in a browser,
             where the page must be cross-origin isolated. None for what suits the model in a browser, and for
             one in CPython. Any number gives the same bits.
-        kernel: Name of a kernel set, None for the best of this machine; all give the same bits.
+        kernel: Name of a kernel set, None for the fastest of this machine; all give the same bits.
         profile: "lean" needs the least memory; "fast", like None, adds a copy of the output head in 7 bits
             (half of what half floats take), which makes choosing a token faster and changes none.
         chat_template: A name of ``bitnet.formats`` such as "chatml", or a Jinja2 template.
@@ -61,18 +61,21 @@ async def load(
         reason = cores.why or f"there can be 1 to {cores.most}"
         raise BadArgument(f"ranks={ranks} is not possible here, because {reason}: leave it out, or give 1.")
 
+    core = host.core_name()
+    chosen = kernel or engine.fastest_kernel(core)
+
     async def start_ranks(file_bytes: int | None) -> Ranks | None:
         n_ranks = ranks or cores.usual_for(file_bytes)
-        return await host.start_ranks(n_ranks, kernel) if n_ranks > 1 else None
+        return await host.start_ranks(n_ranks, chosen) if n_ranks > 1 else None
 
     if catalogue.is_name(source):
         source = (await catalogue.find(source, host)).location
     parts = Parts(source, host)
     async with aclosing(parts.bodies()) as bodies:
         loaded = await engine.load(
-            host.core_name(),
+            core,
             bodies,
-            kernel=kernel,
+            kernel=chosen,
             screened_head=profile != "lean",
             context_length=context_length,
             total_bytes=await parts.total_bytes(),

@@ -167,6 +167,7 @@ class Page:
             bitnet.load,
             source,
             kernel=self._query.kernel,
+            profile=self._query.profile,
             ranks=sharing.possible(self._asked().ranks, self._screen.state.cores),
             on_progress=self._progress,
             host=self._host,

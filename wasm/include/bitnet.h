@@ -53,6 +53,10 @@ BN_API const char* bn_status_name(bn_status status) BN_NOEXCEPT; /* "BN_BAD_FILE
  * "scalar" is always there: it is the definition that the others equal bit for bit. */
 BN_API const char* bn_kernel_name(size_t index) BN_NOEXCEPT;
 
+/* Multiply a ternary matrix of 64 x 1024 with a vector n times, to learn which set is the fastest: an engine may turn an
+ * instruction into one of the processor's or into five, and does not tell which. The caller holds the clock. */
+BN_API bn_status bn_kernel_spin(const char* kernel, size_t n) BN_NOEXCEPT;
+
 /* Compare every kernel of the named set with its scalar twin on n_rounds seeded random inputs and on the
  * worst cases; *n_mismatches counts results that differ in any bit. */
 BN_API bn_status bn_kernel_check(const char* kernel, uint64_t seed, size_t n_rounds, size_t* n_mismatches) BN_NOEXCEPT;
@@ -69,7 +73,7 @@ typedef struct bn_session bn_session;
 
 /* ---- Loading: bytes in file order, in chunks of any size --------------------------------------------------- */
 
-/* file_bytes: size of the whole file, 0 if unknown. kernel: a name from bn_kernel_name, NULL for the best.
+/* file_bytes: size of the whole file, 0 if unknown. kernel: a name from bn_kernel_name, NULL for the first.
  * memory_limit_bytes: refuse weights plus sessions above this, 0 for no limit.
  * rank of n_ranks (at most 256): which rows of every matrix this copy holds; exchange may be NULL when n_ranks is 1.
  * Every rank must then make the same bn_session calls with the same arguments, in the same order.
@@ -167,8 +171,8 @@ BN_API size_t bn_session_position(const bn_session* session) BN_NOEXCEPT; /* tok
 BN_API bn_status bn_session_rewind(bn_session* session, size_t n_positions) BN_NOEXCEPT;
 
 /* Run n_tokens through the model from the current position on. Logits of the last one are computed only if
- * want_logits is not 0. Give long prompts in slices of 16 or so to stay responsive: any slicing gives the
- * same bits. BN_CONTEXT_FULL leaves everything as it was. */
+ * want_logits is not 0. Give long prompts in slices of 32 or so to stay responsive (multiples of 16 are the fastest):
+ * any slicing gives the same bits. BN_CONTEXT_FULL leaves everything as it was. */
 BN_API bn_status bn_session_prefill(bn_session* session, const int32_t* tokens, size_t n_tokens,
                                     int32_t want_logits) BN_NOEXCEPT;
 /* One step: one token in, logits out. */

@@ -71,6 +71,13 @@ const char* bn_kernel_name(size_t index) noexcept {
   return set == nullptr ? nullptr : set->name;
 }
 
+bn_status bn_kernel_spin(const char* kernel, size_t n) noexcept {
+  const KernelSet* set = find_kernel_set(kernel);
+  if (set == nullptr) return BN_BAD_ARGUMENT;
+  for (size_t i = 0; i < n; ++i) spin(*set);
+  return BN_OK;
+}
+
 bn_status bn_kernel_check(const char* kernel, uint64_t seed, size_t n_rounds, size_t* n_mismatches) noexcept {
   const KernelSet* set = find_kernel_set(kernel);
   if (set == nullptr || n_mismatches == nullptr) return BN_BAD_ARGUMENT;

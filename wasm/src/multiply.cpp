@@ -1,6 +1,5 @@
 // multiply.cpp: matrix products of one or many tokens, by the kernel that suits the matrix and their number.
 #include <algorithm>
-#include <cassert>
 
 #include "ops.h"
 
@@ -122,7 +121,6 @@ void MatrixScratch::plan(Planner& planner, size_t n_tokens, size_t longest_row, 
 
 void multiply(const KernelSet& kernels, std::span<const Product> products, const float* x, size_t n_tokens,
               const MatrixScratch& scratch) noexcept {
-  assert(products.size() <= most_products);
   Product ternary_products[most_products];
   size_t n_ternary = 0;
   for (const Product& product : products)

@@ -12,22 +12,6 @@ namespace bitnet {
 
 namespace {
 
-// The sum of squares in 8 lanes of double precision, folded 4 + 4, 2 + 2, 1 + 1.
-double sum_of_squares(std::span<const float> x) noexcept {
-  constexpr size_t n_lanes = 8;
-  double lanes[n_lanes] = {};
-  size_t i = 0;
-  for (; i + n_lanes <= x.size(); i += n_lanes)
-    for (size_t lane = 0; lane < n_lanes; ++lane) {
-      const double value = x[i + lane];
-      lanes[lane] += value * value;
-    }
-  for (; i < x.size(); ++i) lanes[i % n_lanes] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  for (size_t width = n_lanes / 2; width > 0; width /= 2)
-    for (size_t lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
-  return lanes[0];
-}
-
 // The larger one; what is not a number wins and stays.
 float larger(float a, float b) noexcept { return b <= a || a != a ? a : b; }
 
@@ -45,6 +29,21 @@ float largest_of(std::span<const float> x, Measure measure) noexcept {
 }
 
 }  // namespace
+
+double sum_of_squares(std::span<const float> x) noexcept {
+  constexpr size_t n_lanes = 8;
+  double lanes[n_lanes] = {};
+  size_t i = 0;
+  for (; i + n_lanes <= x.size(); i += n_lanes)
+    for (size_t lane = 0; lane < n_lanes; ++lane) {
+      const double value = x[i + lane];
+      lanes[lane] += value * value;
+    }
+  for (; i < x.size(); ++i) lanes[i % n_lanes] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  for (size_t width = n_lanes / 2; width > 0; width /= 2)
+    for (size_t lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+  return lanes[0];
+}
 
 float largest_magnitude(std::span<const float> x) noexcept {
   return largest_of(x, [](float value) { return std::fabs(value); });

@@ -70,6 +70,9 @@ void softmax(std::span<float> x) noexcept;
 // gate = activation(gate) * up.
 void gate(Activation activation, std::span<float> gate, const float* up) noexcept;
 
+// In 8 lanes of double precision, folded 4 + 4, 2 + 2, 1 + 1.
+double sum_of_squares(std::span<const float> x) noexcept;
+
 float largest_magnitude(std::span<const float> x) noexcept;  // NaN where x has one
 
 bool all_finite(std::span<const float> x) noexcept;

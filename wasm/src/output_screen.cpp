@@ -19,11 +19,7 @@ int32_t rounded(float x) noexcept {
   return std::bit_cast<int32_t>(x + round_magic) - std::bit_cast<int32_t>(round_magic);
 }
 
-double length(std::span<const float> x) noexcept {
-  double sum = 0;
-  for (const float value : x) sum += static_cast<double>(value) * static_cast<double>(value);
-  return std::sqrt(sum);
-}
+double length(std::span<const float> x) noexcept { return std::sqrt(sum_of_squares(x)); }
 
 }  // namespace
 
@@ -47,12 +43,9 @@ void OutputScreen::fill(const KernelSet& kernels, const Matrix& head, std::span<
     const float largest = largest_magnitude(row);
     const float scale = largest / largest_weight, inverse = scale > 0 ? 1 / scale : 0;
     uint8_t* bytes = rows_.data() + r * stride;
-    for (size_t i = 0; i < n_cols_; ++i) {
-      const float quotient = row[i] * inverse;
-      const int32_t q = rounded(std::clamp(quotient, -largest_weight, largest_weight));
-      bytes[i] = static_cast<uint8_t>(q + zero);
-      row[i] -= scale * static_cast<float>(q);
-    }
+    // A quotient exceeds 63 by a rounding at most. Two loops: each of them becomes vectors.
+    for (size_t i = 0; i < n_cols_; ++i) bytes[i] = static_cast<uint8_t>(rounded(row[i] * inverse) + zero);
+    for (size_t i = 0; i < n_cols_; ++i) row[i] -= scale * static_cast<float>(bytes[i] - zero);
     scales_[r] = scale;
     // What is left has been rounded itself, by 2^-24 of weights that are 64 times larger at most.
     errors_[r] = static_cast<float>(length(row.first(n_cols_)) * (1 + 1e-5));

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
+from collections.abc import Callable, Sequence
 from ctypes import POINTER, c_char_p, c_float, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bn_version": (c_char_p, ()),
     "bn_status_name": (c_char_p, (c_int32,)),
     "bn_kernel_name": (c_char_p, (c_size_t,)),
+    "bn_kernel_spin": (c_int32, (c_char_p, c_size_t)),
     "bn_kernel_check": (c_int32, (c_char_p, c_uint64, c_size_t, POINTER(c_size_t))),
     "bn_model_new": (
         c_int32,
@@ -87,6 +90,27 @@ EXCEPTIONS: dict[int, type[errors.BitNetError]] = {
 }
 
 
+SPINS = 16  # products, some 10 us each at most, between two looks at the clock
+LEAP = 0.004  # seconds that a kernel runs at a time: a browser's clock may be as coarse as a millisecond
+ROUNDS = 2
+
+_fastest: dict[Path, str] = {}  # by the core's path
+
+
+def race(names: Sequence[str], run: Callable[[str], object]) -> str:
+    """The name whose *run* was done most often in the same time, taking turns; "scalar" where there is none."""
+    if len(names) < 2:
+        return names[0] if names else "scalar"
+    rates = dict.fromkeys(names, 0.0)
+    for name in [*names] * ROUNDS:
+        count, clock = 0, time.perf_counter()
+        while (passed := time.perf_counter() - clock) < LEAP:
+            run(name)
+            count += 1
+        rates[name] = max(rates[name], count / passed)
+    return max(names, key=lambda name: rates[name])
+
+
 class Library:
     """The opened core.
 
@@ -128,6 +152,15 @@ class Library:
         while name := self.calls.bn_kernel_name(len(names)):
             names.append(name.decode())
         return names
+
+    def fastest_kernel(self) -> str:
+        """The winner of a short race, run once: only a clock tells how an engine translates a kernel."""
+        if self.path not in _fastest:
+            _fastest[self.path] = race([name for name in self.kernels() if name != "scalar"], self._spin)
+        return _fastest[self.path]
+
+    def _spin(self, kernel: str) -> None:
+        self.calls.bn_kernel_spin(kernel.encode(), SPINS)
 
     def count_mismatches(self, kernel: str, seed: int, n_rounds: int) -> int:
         """How many results of *kernel* differ in any bit from its scalar twin, on seeded inputs."""

@@ -43,7 +43,7 @@ class NativeModel:
 
     Args:
         file_bytes: Size of the whole file, 0 if unknown.
-        kernel: One of ``library.kernels()``, None for the best.
+        kernel: One of ``library.kernels()``, None for the fastest.
         seat: Which rank this is, where there are several.
         ranks: Given to rank 0, which owns the others from then on.
         screened_head: Whether the output head may have a second, smaller form; see bn_model_set_head.

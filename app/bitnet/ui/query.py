@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
+import bitnet
 from bitnet.ui.settings import BOUNDS
 
 
@@ -15,6 +16,7 @@ class Query:
 
     model: str = ""
     kernel: str | None = None
+    profile: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
@@ -22,11 +24,14 @@ class Query:
 def parse_query(text: str) -> Query:
     given = dict(parse_qsl(text.removeprefix("?"), keep_blank_values=True))
     remarks = []
-    if "profile" in given:
-        remarks.append(f"profile={given['profile']} has no effect: this version has one profile.")
+    profile = given.get("profile") or None
+    if profile not in bitnet.PROFILES:
+        remarks.append(f"profile={profile} has no effect: choose fast or lean.")
+        profile = None
     return Query(
         model=given.get("model", ""),
         kernel=given.get("kernel") or None,
+        profile=profile,
         fields={name: given[name] for name in (*BOUNDS, "system", "template") if name in given},
         remarks=tuple(remarks),
     )

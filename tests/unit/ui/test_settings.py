@@ -58,5 +58,11 @@ def test_an_address_names_model_kernel_and_settings() -> None:
 
 
 def test_what_has_no_effect_is_said() -> None:
-    remarks = parse_query("?ranks=4&profile=fast").remarks
-    assert [remark.split()[0] for remark in remarks] == ["profile=fast"]
+    query = parse_query("?ranks=4&profile=small")
+    assert [remark.split()[0] for remark in query.remarks] == ["profile=small"]
+    assert query.profile is None
+
+
+def test_an_address_chooses_the_profile() -> None:
+    assert parse_query("?profile=lean").profile == "lean"
+    assert parse_query("").profile is None

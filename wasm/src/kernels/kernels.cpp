@@ -19,4 +19,13 @@ const KernelSet* find_kernel_set(const char* name) noexcept {
   return nullptr;
 }
 
+void spin(const KernelSet& set) noexcept {
+  constexpr size_t n_rows = 64, n_cols = 1024;  // fits the nearest cache
+  static uint8_t codes[n_rows * n_cols / 4];
+  static int8_t x[n_cols];
+  int16_t scratch[n_cols];
+  int32_t out[n_rows];
+  set.matvec_i2_s(codes, n_rows, n_cols, x, scratch, out);
+}
+
 }  // namespace bitnet

@@ -57,6 +57,8 @@ struct KernelSet {
 const KernelSet* kernel_set(size_t index) noexcept;
 const KernelSet* find_kernel_set(const char* name) noexcept;  // null name: the best
 
+void spin(const KernelSet& set) noexcept;  // one product, whose time tells how fast the set is
+
 extern const KernelSet scalar_kernels;
 
 }  // namespace bitnet

@@ -25,8 +25,9 @@ inline Vector load(const void* from) noexcept {
 
 inline void index_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, size_t n_all_rows, uint8_t* indices) {
   const size_t n_blocks = n_cols / 128, n_units = TernaryIndex::n_units(n_cols);
-  for (size_t row = 0; row < n_rows; ++row)
-    for (size_t unit = 0; unit < n_units; unit += 8)
+  // Eight units, that is 640 columns, for all rows: few streams are written at a time.
+  for (size_t unit = 0; unit < n_units; unit += 8)
+    for (size_t row = 0; row < n_rows; ++row)
       for (size_t half = 0; half < 2; ++half) {
         Words8 bytes[TernaryIndex::n_digits] = {};  // pairs of bytes: nothing carries from one into the other
         for (size_t digit = 0; digit < TernaryIndex::n_digits; ++digit) {

@@ -1,0 +1,23 @@
+"""The choice of a kernel set."""
+
+from __future__ import annotations
+
+import time
+
+import bitnet
+from bitnet.native.library import race
+
+
+def test_a_race_finds_the_kernel_that_does_most_in_the_same_time() -> None:
+    def run(name: str) -> None:
+        time.sleep({"slow": 0.004, "quick": 0.0002, "middle": 0.002}[name])
+
+    assert race(["slow", "quick", "middle"], run) == "quick"
+    assert race(["alone"], run) == "alone"
+    assert race([], run) == "scalar"
+
+
+def test_without_a_wish_the_fastest_kernel_runs(story_model: bitnet.Model) -> None:
+    library = story_model.engine.model.library
+    assert story_model.info.kernel == library.fastest_kernel()
+    assert story_model.info.kernel in library.kernels()
