@@ -14,7 +14,7 @@ sys.path.insert(0, str(PROJECT / "tools/bench"))
 from bitnet_cpp import speeds_of_bench, speeds_of_log  # noqa: E402 - found through the line above
 from columns import Column, merged  # noqa: E402
 from picture import bars  # noqa: E402
-from report import changes, number, report  # noqa: E402
+from report import MARKED, PAGE, changes, number, report  # noqa: E402
 from targets import MODEL, RECORDED_READ_GB_PER_S, SIX_BIT_HEAD, TARGETS, Run, Target  # noqa: E402
 
 LINE = {"time": "t", "commit": "c", "cpu": "a CPU", "cores": 2, "load_average": 0.5, "version": "1"}
@@ -100,6 +100,10 @@ def test_a_report_shows_what_was_measured_and_leaves_the_rest_open() -> None:
     assert "| page open to first token, everything cached, s | 1.75 | good | 4 | 2.5 | 1.5 |" in text
     assert "| decode at 512 positions, tokens/s | - | - | 8 | 10 | 12.6 |" in text
     assert "| Pyodide | 3.00 |" in text
+
+
+def test_the_page_has_a_place_for_the_report() -> None:
+    assert len(MARKED.findall(PAGE.read_text(encoding="utf-8"))) == 1
 
 
 def test_changes_are_ratios_of_times_that_both_runs_have() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from picture import bars
-from targets import EMBEDDED, MODEL, TARGETS, Run
+from targets import EMBEDDED, MODEL, RECORDED_TOKENS_PER_S, TARGETS, Run
 
 PROJECT = Path(__file__).resolve().parents[2]
 RECORDED = PROJECT / "docs/bench/results.jsonl"
@@ -88,12 +88,13 @@ def limits_table(run: Run, lines: Sequence[Line]) -> str:
             number(run.value, "relaxed_dot_g_products_per_s", place),
             number(run.value, "layers_ms", place, MODEL),
             number(run.layers_gb_per_s, place),
+            number(run.layers_g_products_per_s, place),
             number(run.head_ms, place, MODEL),
         ]
         if set(row) != {"-"}:
             rows.append([place, *row])
     head = ["place", "one stream, GB/s", "four streams, GB/s", "relaxed dot, G products/s"]
-    return table([*head, "30 layers, ms", "their weights, GB/s", "head, ms"], rows)
+    return table([*head, "30 layers, ms", "their weights, GB/s", "their products, G/s", "head, ms"], rows)
 
 
 def start_table(run: Run, lines: Sequence[Line]) -> str:
@@ -137,14 +138,17 @@ def bytes_table(run: Run) -> str:
 
 def peers(run: Run) -> Rows:
     """Engines on the shape of BitNet-b1.58-2B-4T, one thread each: decode and prefill, tokens/s."""
-    origin = "measured" if run.has_bitnet_cpp else "recorded elsewhere, scaled"
-    return [
+    recorded = [f"{RECORDED_TOKENS_PER_S[what]:g}" for what in ("decode", "prefill")]
+    rows: Rows = [
         ["this engine, Chromium", number(run.decode, "chromium"), number(run.prefill, "chromium")],
         ["this engine, Firefox", number(run.decode, "firefox"), number(run.prefill, "firefox")],
         ["this engine, native", number(run.decode, "native"), number(run.prefill, "native")],
         ["wllama, Chromium", number(run.wllama_decode), number(run.wllama_prefill)],
-        [f"bitnet.cpp, {origin}", number(run.bitnet_cpp, "decode"), number(run.bitnet_cpp, "prefill")],
     ]
+    found = [number(run.bitnet_cpp, what) for what in ("decode", "prefill")]
+    if run.has_bitnet_cpp:
+        return [*rows, ["bitnet.cpp, native", *found]]
+    return [*rows, ["bitnet.cpp, elsewhere", *recorded], ["bitnet.cpp, elsewhere, scaled", *found]]
 
 
 def report(lines: Sequence[Line]) -> str:

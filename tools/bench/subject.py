@@ -117,15 +117,21 @@ class Subject:
         }
 
     def layers(self) -> dict[str, Any]:
-        """One token through the layers alone, and through layers and head, at positions near 0.
+        """One token through the layers alone, and as far as the choice of the next one, at positions near 0.
 
-        That is all that a layer does; the matrices, whose bytes are given, are nearly all of it.
+        That is all that a layer does; the matrices, whose bytes are given, are nearly all of it. The head
+        belongs to the choice: of its rows only those are scored that can win.
         """
         session, ids = self._short, self._prompt(2)
 
-        def run(want_logits: bool) -> None:
+        def run_layers() -> None:
             session.rewind(1)
-            session.prefill(ids[1:], want_logits=want_logits)
+            session.prefill(ids[1:], want_logits=False)
+
+        def run_all() -> None:
+            session.rewind(1)
+            session.decode(ids[1])
+            session.sample()
 
         session.rewind(0)
         session.prefill(ids, want_logits=False)
@@ -135,8 +141,8 @@ class Subject:
             if tensor["name"].startswith("blk.") and len(tensor["shape"]) == 2
         ]
         return {
-            "layers_ms": least_ms(lambda: run(want_logits=False), 6),
-            "layers_and_head_ms": least_ms(lambda: run(want_logits=True), 6),
+            "layers_ms": least_ms(run_layers, 6),
+            "layers_and_head_ms": least_ms(run_all, 6),
             "layers_bytes": sum(tensor["n_bytes"] for tensor in matrices),
         }
 

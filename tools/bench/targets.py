@@ -54,6 +54,10 @@ class Run:
         figures = self(place, MODEL)
         return float(figures["layers_bytes"] / figures["layers_ms"] / 1e6)
 
+    def layers_g_products_per_s(self, place: str) -> float:
+        """Ternary weights times activations: a byte holds four."""
+        return 4 * self.layers_gb_per_s(place)
+
     def wllama_decode(self) -> float:
         return 1000 / self.value("token_ms", "wllama", PEERS_MODEL)
 
