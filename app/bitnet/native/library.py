@@ -98,7 +98,7 @@ _fastest: dict[Path, str] = {}  # by the core's path
 
 
 def race(names: Sequence[str], run: Callable[[str], object]) -> str:
-    """The name whose *run* was done most often in the same time; they take turns. "scalar" if there is none."""
+    """The name whose *run* was done most often in the same time, in turns; "scalar" if there is none."""
     if len(names) < 2:
         return names[0] if names else "scalar"
     rates = dict.fromkeys(names, 0.0)
