@@ -5,9 +5,11 @@
 // Two buffers take turns, so one meeting per exchange is enough: who writes into a buffer again has met the others
 // since, and they had finished reading it by then.
 
-// How often to look before sleeping: about 40 us. Ranks of even work are less apart; on a busy machine, one that only
-// looked would keep the one that it waits for from running.
-const LOOKS = 4000;
+// A waiting rank looks so often before it sleeps. Where the others come in time it looks longer the next time, up to
+// about 40 us: waking up costs more. Where it had to sleep it looks half as long: on a busy machine a rank that only
+// looks may keep the very one that it waits for from running.
+const LEAST_LOOKS = 50;
+const MOST_LOOKS = 4000;
 /** A rank that is so late has died, or its tab is being taken down. */
 export const PATIENCE_MS = 10_000;
 
@@ -43,6 +45,7 @@ export class Exchange {
     this.sentences = new Uint8Array(shared, sentences, SENTENCE_BYTES * nRanks);
     this.buffers = [0, 1].map((n) => new Uint8Array(shared, sentences + SENTENCE_BYTES * nRanks + n * BUFFER_BYTES, BUFFER_BYTES));
     this.round = 0;
+    this.looks = MOST_LOOKS;
     /** The rank that was waited for in vain, 0 for none. */
     this.lost = 0;
   }
@@ -91,7 +94,6 @@ export class Exchange {
   /** Wait until `rank` has made call number `call`; false if it does not come. @param {number} rank @param {number} call */
   hasFinished(rank, call) {
     const cell = this.cell(rank, FINISHED);
-    for (let look = 0; look < LOOKS; look++) if (Atomics.load(this.cells, cell) === call) return true;
     for (let last; (last = Atomics.load(this.cells, cell)) !== call; )
       if (Atomics.wait(this.cells, cell, last, PATIENCE_MS) === "timed-out") return false;
     return true;
@@ -155,8 +157,9 @@ export class Exchange {
       Atomics.notify(cells, ARRIVED);
       return true;
     }
-    for (let look = 0; look < LOOKS; look++)
-      if (Atomics.load(cells, ARRIVED) >= all) return Atomics.load(cells, ABORTED) === 0;
+    let look = 0;
+    while (look < this.looks && Atomics.load(cells, ARRIVED) < all) look++;
+    this.looks = look < this.looks ? Math.min(MOST_LOOKS, 2 * this.looks) : Math.max(LEAST_LOOKS, this.looks >> 1);
     for (let arrived; (arrived = Atomics.load(cells, ARRIVED)) < all; )
       if (Atomics.wait(cells, ARRIVED, arrived, PATIENCE_MS) === "timed-out") {
         this.lost = this.lateRank();
