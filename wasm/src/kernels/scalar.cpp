@@ -88,7 +88,7 @@ void matmul_indexed(const uint8_t* indices, size_t n_rows, size_t n_cols, const 
         const int16_t* last = x + ((unit * 16 + i) * TernaryIndex::n_digits + TernaryIndex::n_digits - 1) * 16;
         for (size_t digit = 0; digit < TernaryIndex::n_digits; ++digit, index /= 3)
           for (size_t token = 0; token < TernaryIndex::n_tokens; ++token)
-            out[row * TernaryIndex::n_tokens + token] += (index % 3 - 1) * last[token - digit * 16];
+            out[row * TernaryIndex::n_tokens + token] += (index % 3 - 1) * (last - digit * 16)[token];
       }
 }
 
