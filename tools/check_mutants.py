@@ -49,7 +49,7 @@ class Mutant:
 
 UNQUANTISED = """    if (product.matrix->type == TensorType::i2_s) {
       const Matrix& matrix = *product.matrix;
-      float* weights = scratch.weights_row.data();
+      float* weights = scratch.weight_rows.data();
       for (size_t token = 0; token < n_tokens; ++token)
         for (size_t row = 0; row < matrix.n_rows; ++row) {
           kernels.dequantize_row(matrix.type, matrix.data + row * matrix.n_cols / 4, matrix.n_cols, weights);

@@ -26,7 +26,7 @@ class Check {
     floats(n_rows, 16 * (1 + below(20)), 1000.0f);
     for (uint32_t id = 0; id <= static_cast<uint32_t>(TensorType::i2_s); ++id)
       if (const TensorFormat* format = find_tensor_format(id); format != nullptr && format->runs)
-        blocks(*format, 1 + below(4));
+        blocks(*format, 1 + below(9), 1 + below(4));
   }
 
   // Accumulators at their limits, and activations beyond the range of the wide half-float loops.
@@ -128,24 +128,44 @@ class Check {
                      out_stride);
     compare(expected, actual);
 
+    const size_t n_tokens = 1 + below(5);
+    std::vector<float> rows(n_rows * n_cols), tokens(n_tokens * n_cols);
+    for (float& value : rows) value = number(magnitude);
+    for (float& value : tokens) value = number(magnitude);
+    const size_t stride = n_rows + below(3);
+    expected.assign(n_tokens * stride, 1.0f);
+    actual = expected;
+    scalar_kernels.matmul_f32(rows.data(), n_rows, n_cols, tokens.data(), n_tokens, expected.data(), stride);
+    kernels_.matmul_f32(rows.data(), n_rows, n_cols, tokens.data(), n_tokens, actual.data(), stride);
+    compare(expected, actual);
+
     compare(std::vector{scalar_kernels.dot_f32(x.data(), y.data(), n_cols)},
             std::vector{kernels_.dot_f32(x.data(), y.data(), n_cols)});
   }
 
   // Any bytes are a block, if its half floats are finite, as the loader requires.
-  void blocks(const TensorFormat& format, size_t n_blocks) {
-    std::vector<uint8_t> row(n_blocks * format.block_bytes);
-    for (uint8_t& byte : row) byte = static_cast<uint8_t>(below(256));
-    const bool is_float = format.block_elements == 1;
-    for (size_t at = 0; at < row.size(); at += format.block_bytes) {
-      if (is_float) row[at + format.block_bytes - 1] &= 0xbf;  // clears a bit of the exponent
-      for (const int16_t half : format.halves)
-        if (half >= 0) row[at + static_cast<size_t>(half) + 1] &= 0xbf;
-    }
-    std::vector<float> expected(n_blocks * format.block_elements), actual(expected.size(), 1.0f);
+  void blocks(const TensorFormat& format, size_t n_rows, size_t n_blocks) {
+    std::vector<uint8_t> rows(n_rows * n_blocks * format.block_bytes);
+    for (uint8_t& byte : rows) byte = static_cast<uint8_t>(below(256));
     const auto type = static_cast<TensorType>(format.id);
-    scalar_kernels.dequantize_row(type, row.data(), expected.size(), expected.data());
-    kernels_.dequantize_row(type, row.data(), actual.size(), actual.data());
+    for (size_t at = 0; at < rows.size(); at += format.block_bytes) {
+      if (!has_blocks(type)) rows[at + format.block_bytes - 1] &= 0xbf;  // clears a bit of the exponent
+      for (const int16_t half : format.halves)
+        if (half >= 0) rows[at + static_cast<size_t>(half) + 1] &= 0xbf;
+    }
+    const size_t n_cols = n_blocks * format.block_elements;
+    std::vector<float> expected(n_rows * n_cols), actual(expected.size(), 1.0f);
+    scalar_kernels.dequantize_row(type, rows.data(), expected.size(), expected.data());
+    kernels_.dequantize_row(type, rows.data(), actual.size(), actual.data());
+    compare(expected, actual);
+    if (!has_blocks(type)) return;
+
+    std::vector<float> x(n_cols);
+    for (float& value : x) value = number(1.0f);
+    expected.assign(n_rows, 0.0f);
+    actual.assign(n_rows, 1.0f);
+    scalar_kernels.matvec_blocks(type, rows.data(), n_rows, n_cols, x.data(), expected.data());
+    kernels_.matvec_blocks(type, rows.data(), n_rows, n_cols, x.data(), actual.data());
     compare(expected, actual);
   }
 

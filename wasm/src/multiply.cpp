@@ -12,6 +12,9 @@ constexpr size_t least_tokens_for_tables = 6;
 
 constexpr size_t most_products = 3;  // q, k and v
 
+// Rows of blocks become floats together, which stay in the nearest cache while all tokens pass.
+constexpr size_t rows_as_floats = 4;
+
 std::span<float> result(const Product& product, size_t token) noexcept {
   return {product.out + token * product.stride + product.matrix->first_row, product.matrix->n_rows};
 }
@@ -89,17 +92,19 @@ void ternary(const KernelSet& kernels, std::span<const Product> products, const 
 void floating(const KernelSet& kernels, const Product& product, const float* x, size_t n_tokens,
               const MatrixScratch& scratch) noexcept {
   const Matrix& matrix = *product.matrix;
-  if (matrix.type == TensorType::f16 && n_tokens == 1) {
-    kernels.matvec_f16(reinterpret_cast<const uint16_t*>(matrix.data), matrix.n_rows, matrix.n_cols, x,
-                       result(product, 0).data());
-    return;
-  }
-  const uint64_t stride = row_bytes(matrix.type, matrix.n_cols);
-  for (size_t row = 0; row < matrix.n_rows; ++row) {
-    kernels.dequantize_row(matrix.type, matrix.data + row * stride, matrix.n_cols, scratch.weights_row.data());
-    for (size_t token = 0; token < n_tokens; ++token)
-      result(product, token)[row] =
-          kernels.dot_f32(scratch.weights_row.data(), x + token * matrix.n_cols, matrix.n_cols);
+  const size_t n_cols = matrix.n_cols;
+  float* out = result(product, 0).data();
+  if (n_tokens == 1 && matrix.type == TensorType::f16)
+    return kernels.matvec_f16(reinterpret_cast<const uint16_t*>(matrix.data), matrix.n_rows, n_cols, x, out);
+  if (n_tokens == 1 && has_blocks(matrix.type))
+    return kernels.matvec_blocks(matrix.type, matrix.data, matrix.n_rows, n_cols, x, out);
+  const uint64_t stride = row_bytes(matrix.type, n_cols);
+  for (size_t row = 0; row < matrix.n_rows; row += rows_as_floats) {
+    const size_t n_rows = std::min(rows_as_floats, matrix.n_rows - row);
+    for (size_t i = 0; i < n_rows; ++i)
+      kernels.dequantize_row(matrix.type, matrix.data + (row + i) * stride, n_cols,
+                             scratch.weight_rows.data() + i * n_cols);
+    kernels.matmul_f32(scratch.weight_rows.data(), n_rows, n_cols, x, n_tokens, out + row, product.stride);
   }
 }
 
@@ -116,7 +121,7 @@ void MatrixScratch::plan(Planner& planner, size_t n_tokens, size_t longest_row, 
   tables = planner.take<int16_t>(TernaryScratch::tables_size);
   partial_sums = planner.take<int16_t>(most_rows * TernaryIndex::n_tokens);
   sums = planner.take<int32_t>(std::max(most_rows * TernaryIndex::n_tokens, longest_vector));
-  weights_row = planner.take<float>(longest_row);
+  weight_rows = planner.take<float>(rows_as_floats * longest_row);
 }
 
 void multiply(const KernelSet& kernels, std::span<const Product> products, const float* x, size_t n_tokens,

@@ -33,7 +33,7 @@ struct MatrixScratch {
   std::span<int16_t> tables;        // [TernaryScratch::tables_size]
   std::span<int16_t> partial_sums;  // [most rows][16]
   std::span<int32_t> sums;          // [most rows][16]; [rows] where there is one token
-  std::span<float> weights_row;     // [longest row]
+  std::span<float> weight_rows;     // some of [longest row]
 
   // For a model with these sizes; most_rows: of all matrices that share an input.
   void plan(Planner& planner, size_t n_tokens, size_t longest_row, size_t most_rows, size_t longest_vector);

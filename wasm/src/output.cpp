@@ -104,8 +104,8 @@ Status Session::score(std::span<Candidate> candidates) {
     const size_t row = static_cast<size_t>(candidates[i].id) - output.first_row;  // wraps for rows before
     if (static_cast<size_t>(candidates[i].id) < output.first_row) mine.begin = i + 1;
     if (row >= output.n_rows) continue;
-    kernels.dequantize_row(output.type, output.data + row * stride, output.n_cols, scratch_.weights_row.data());
-    scores[i] = kernels.dot_f32(scratch_.weights_row.data(), output_input_.data(), output.n_cols);
+    kernels.dequantize_row(output.type, output.data + row * stride, output.n_cols, scratch_.weight_rows.data());
+    scores[i] = kernels.dot_f32(scratch_.weight_rows.data(), output_input_.data(), output.n_cols);
     mine.end = i + 1;
   }
   mine.end = std::max(mine.begin, mine.end);

@@ -72,6 +72,10 @@ Status tensor_bytes(uint32_t type, uint64_t n_cols, uint64_t n_elements, const c
   return {};
 }
 
+bool has_blocks(TensorType type) noexcept {
+  return find_tensor_format(static_cast<uint32_t>(type))->block_elements > 1;
+}
+
 uint64_t row_bytes(TensorType type, uint64_t n_cols) noexcept {
   const TensorFormat* format = find_tensor_format(static_cast<uint32_t>(type));
   return n_cols / format->block_elements * format->block_bytes;

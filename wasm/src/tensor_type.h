@@ -45,6 +45,9 @@ const TensorFormat* find_tensor_format(uint32_t id) noexcept;
 // scale and padding. Fails when the type cannot be run, a row is no whole number of blocks, or the size overflows.
 Status tensor_bytes(uint32_t type, uint64_t n_cols, uint64_t n_elements, const char* tensor_name, uint64_t& n_bytes);
 
+// Whether several elements share a scale.
+bool has_blocks(TensorType type) noexcept;
+
 // Bytes of one row of a type that runs; of I2_S without the scale.
 uint64_t row_bytes(TensorType type, uint64_t n_cols) noexcept;
 

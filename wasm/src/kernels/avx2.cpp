@@ -4,12 +4,12 @@
 
 #include "../half.h"
 #include "far_rows.h"
+#include "float_tiles.h"
 #include "kernels.h"
 #include "mix.h"
 #include "scalar.h"
 #include "screen.h"
 #include "ternary_tables.h"
-#include "wide_blocks.h"
 
 namespace bitnet {
 
@@ -93,8 +93,21 @@ void screen_rows(const uint8_t* rows, size_t n_rows, size_t n_cols, const int8_t
   walk_screen<screen_far_rows<4>, screen_far_rows<1>>(rows, n_rows, n_cols, x, out);
 }
 
-struct Lanes {  // the 16 lanes of a float sum
-  __m256 part[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+struct Lanes {  // the 16 lanes of a float sum; see wide_blocks.h
+  using Floats = __m256;
+  static constexpr size_t n_parts = 2, width = 8;
+  static constexpr float unit = 1.0f;
+
+  static Floats numbers(wide::Quants quants, size_t part) noexcept {
+    const auto all = reinterpret_cast<__m128i>(quants);
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(part == 0 ? all : _mm_unpackhi_epi64(all, all)));
+  }
+  static wide::Bytes16 look_up(const int8_t (&table)[16], wide::Bytes16 indices) noexcept {
+    const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+    return reinterpret_cast<wide::Bytes16>(_mm_shuffle_epi8(values, reinterpret_cast<__m128i>(indices)));
+  }
+
+  Floats part[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
 
   void add_product(size_t i, __m256 a, __m256 b) noexcept { part[i] = _mm256_add_ps(part[i], _mm256_mul_ps(a, b)); }
   // In the order of scalar::fold.
@@ -171,7 +184,16 @@ void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* we
 }  // namespace
 
 extern const KernelSet avx2_kernels;
-const KernelSet avx2_kernels = {"avx2",     matvec_i2_s, wide::index_i2_s, wide::matmul_indexed, screen_rows,
-                                matvec_f16, dot_f32,     mix_f16,          wide::dequantize_row};
+const KernelSet avx2_kernels = {"avx2",
+                                matvec_i2_s,
+                                wide::index_i2_s,
+                                wide::matmul_indexed,
+                                screen_rows,
+                                matvec_f16,
+                                dot_f32,
+                                mix_f16,
+                                wide::matmul_f32<Lanes>,
+                                wide::matvec_blocks<Lanes>,
+                                wide::dequantize_row<Lanes>};
 
 }  // namespace bitnet

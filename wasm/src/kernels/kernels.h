@@ -49,6 +49,13 @@ struct KernelSet {
   void (*mix_f16)(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, size_t weights_stride,
                   size_t n_mixes, float* out, size_t out_stride);
 
+  // Rows and tokens of floats: out[t * out_stride + r] = sum over c of rows[r][c] * x[t][c].
+  void (*matmul_f32)(const float* rows, size_t n_rows, size_t n_cols, const float* x, size_t n_tokens, float* out,
+                     size_t out_stride);
+
+  // out[r] = sum over c of rows[r][c] * x[c], with rows of a type that has blocks, as dequantize_row makes them floats.
+  void (*matvec_blocks)(TensorType type, const uint8_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out);
+
   // One row of any type as floats; see dequantize.h.
   void (*dequantize_row)(TensorType type, const uint8_t* row, size_t n_cols, float* out);
 };

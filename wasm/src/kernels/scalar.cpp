@@ -65,6 +65,26 @@ void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float*
   for (size_t row = 0; row < n_rows; ++row) out[row] = dot_f16(rows + row * n_cols, n_cols, x);
 }
 
+void matmul_f32(const float* rows, size_t n_rows, size_t n_cols, const float* x, size_t n_tokens, float* out,
+                size_t out_stride) {
+  for (size_t token = 0; token < n_tokens; ++token)
+    for (size_t row = 0; row < n_rows; ++row)
+      out[token * out_stride + row] = dot_f32(rows + row * n_cols, x + token * n_cols, n_cols);
+}
+
+void matvec_blocks(TensorType type, const uint8_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out) {
+  const TensorFormat& format = *find_tensor_format(static_cast<uint32_t>(type));
+  float weights[256];  // the longest block
+  for (size_t row = 0; row < n_rows; ++row) {
+    float lanes[n_sum_lanes] = {};
+    for (size_t col = 0; col < n_cols; col += format.block_elements, rows += format.block_bytes) {
+      dequantize_row(type, rows, format.block_elements, weights);
+      for (size_t i = 0; i < format.block_elements; ++i) lanes[i % n_sum_lanes] += weights[i] * x[col + i];
+    }
+    out[row] = fold(lanes);
+  }
+}
+
 void index_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, size_t n_all_rows, uint8_t* indices) {
   for (size_t unit = 0; unit < TernaryIndex::n_units(n_cols); ++unit)
     for (size_t row = 0; row < n_rows; ++row)
@@ -107,8 +127,16 @@ void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* we
 
 namespace bitnet {
 
-const KernelSet scalar_kernels = {
-    "scalar",           scalar::matvec_i2_s, scalar::index_i2_s, scalar::matmul_indexed, scalar::screen_rows,
-    scalar::matvec_f16, scalar::dot_f32,     scalar::mix_f16,    bitnet::dequantize_row};
+const KernelSet scalar_kernels = {"scalar",
+                                  scalar::matvec_i2_s,
+                                  scalar::index_i2_s,
+                                  scalar::matmul_indexed,
+                                  scalar::screen_rows,
+                                  scalar::matvec_f16,
+                                  scalar::dot_f32,
+                                  scalar::mix_f16,
+                                  scalar::matmul_f32,
+                                  scalar::matvec_blocks,
+                                  bitnet::dequantize_row};
 
 }  // namespace bitnet

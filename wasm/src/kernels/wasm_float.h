@@ -11,18 +11,40 @@
 #include "kernels.h"
 #include "mix.h"
 #include "scalar.h"
+#include "wide_blocks.h"
 
 namespace bitnet::wasm {
 
-struct Lanes {  // the 16 lanes of a float sum
-  v128_t part[4] = {wasm_f32x4_splat(0), wasm_f32x4_splat(0), wasm_f32x4_splat(0), wasm_f32x4_splat(0)};
+struct Lanes {  // the 16 lanes of a float sum; see wide_blocks.h
+  using Floats = float __attribute__((vector_size(16)));
+  static constexpr size_t n_parts = 4, width = 4;
+  static constexpr float unit = 0x1p24f;
 
-  void add_product(size_t i, v128_t a, v128_t b) noexcept { part[i] = wasm_f32x4_add(part[i], wasm_f32x4_mul(a, b)); }
+  // Zeros are put below each byte: that is one instruction, where widening upper halves takes two.
+  static Floats numbers(wide::Quants quants, size_t part) noexcept {
+    const v128_t zeros = wasm_i8x16_splat(0), bytes = reinterpret_cast<v128_t>(quants);
+    const v128_t words =
+        part < 2 ? wasm_i8x16_shuffle(zeros, bytes, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+                 : wasm_i8x16_shuffle(zeros, bytes, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return reinterpret_cast<Floats>(
+        wasm_f32x4_convert_i32x4(part % 2 == 0 ? wasm_i16x8_shuffle(zeros, words, 0, 8, 1, 9, 2, 10, 3, 11)
+                                               : wasm_i16x8_shuffle(zeros, words, 4, 12, 5, 13, 6, 14, 7, 15)));
+  }
+  static wide::Bytes16 look_up(const int8_t (&table)[16], wide::Bytes16 indices) noexcept {
+    return reinterpret_cast<wide::Bytes16>(
+        wasm_i8x16_swizzle(wasm_v128_load(table), reinterpret_cast<v128_t>(indices)));
+  }
+
+  Floats part[4] = {};
+
+  void add_product(size_t i, Floats a, Floats b) noexcept { part[i] += a * b; }
+  void add_product(size_t i, v128_t a, v128_t b) noexcept {
+    add_product(i, reinterpret_cast<Floats>(a), reinterpret_cast<Floats>(b));
+  }
   // In the order of scalar::fold.
   float fold() const noexcept {
-    v128_t sum = wasm_f32x4_add(wasm_f32x4_add(part[0], part[2]), wasm_f32x4_add(part[1], part[3]));
-    sum = wasm_f32x4_add(sum, wasm_i32x4_shuffle(sum, sum, 2, 3, 0, 1));
-    return wasm_f32x4_extract_lane(sum, 0) + wasm_f32x4_extract_lane(sum, 1);
+    const Floats sum = (part[0] + part[2]) + (part[1] + part[3]);
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
   }
   // The sum, after adding the products of the last n < 16 elements.
   template <class Product>

@@ -6,10 +6,10 @@
 #include <wasm_simd128.h>
 
 #include "far_rows.h"
+#include "float_tiles.h"
 #include "screen.h"
 #include "ternary_tables.h"
 #include "wasm_float.h"
-#include "wide_blocks.h"
 
 namespace bitnet {
 
@@ -155,7 +155,9 @@ const KernelSet wasm_relaxed_kernels = {"relaxed",
                                         wasm::matvec_f16,
                                         wasm::dot_f32,
                                         wasm::mix_f16,
-                                        wide::dequantize_row};
+                                        wide::matmul_f32<wasm::Lanes>,
+                                        wide::matvec_blocks<wasm::Lanes>,
+                                        wide::dequantize_row<wasm::Lanes>};
 const KernelSet wasm_relaxed_add_kernels = {"relaxed-add",
                                             matvec_i2_s<dot_add_rows<4>, dot_add_rows<1>>,
                                             wide::index_i2_s,
@@ -164,6 +166,8 @@ const KernelSet wasm_relaxed_add_kernels = {"relaxed-add",
                                             wasm::matvec_f16,
                                             wasm::dot_f32,
                                             wasm::mix_f16,
-                                            wide::dequantize_row};
+                                            wide::matmul_f32<wasm::Lanes>,
+                                            wide::matvec_blocks<wasm::Lanes>,
+                                            wide::dequantize_row<wasm::Lanes>};
 
 }  // namespace bitnet

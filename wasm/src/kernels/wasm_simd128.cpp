@@ -5,10 +5,10 @@
 #include <wasm_simd128.h>
 
 #include "far_rows.h"
+#include "float_tiles.h"
 #include "screen.h"
 #include "ternary_tables.h"
 #include "wasm_float.h"
-#include "wide_blocks.h"
 
 namespace bitnet {
 
@@ -93,8 +93,16 @@ void screen_rows(const uint8_t* rows, size_t n_rows, size_t n_cols, const int8_t
 }  // namespace
 
 extern const KernelSet wasm_simd128_kernels;
-const KernelSet wasm_simd128_kernels = {"simd128",           matvec_i2_s,      wide::index_i2_s, wide::matmul_indexed,
-                                        screen_rows,         wasm::matvec_f16, wasm::dot_f32,    wasm::mix_f16,
-                                        wide::dequantize_row};
+const KernelSet wasm_simd128_kernels = {"simd128",
+                                        matvec_i2_s,
+                                        wide::index_i2_s,
+                                        wide::matmul_indexed,
+                                        screen_rows,
+                                        wasm::matvec_f16,
+                                        wasm::dot_f32,
+                                        wasm::mix_f16,
+                                        wide::matmul_f32<wasm::Lanes>,
+                                        wide::matvec_blocks<wasm::Lanes>,
+                                        wide::dequantize_row<wasm::Lanes>};
 
 }  // namespace bitnet
