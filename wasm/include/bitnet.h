@@ -53,8 +53,8 @@ BN_API const char* bn_status_name(bn_status status) BN_NOEXCEPT; /* "BN_BAD_FILE
  * "scalar" is always there: it is the definition that the others equal bit for bit. */
 BN_API const char* bn_kernel_name(size_t index) BN_NOEXCEPT;
 
-/* Multiply a ternary matrix of 64 x 1024 with a vector n times, to learn which set is the fastest: an engine may turn an
- * instruction into one of the processor's or into five, and does not tell which. The caller holds the clock. */
+/* Multiply a ternary matrix of 64 x 1024 with a vector n times, to learn which set is the fastest: an engine may turn
+ * an instruction into one of the processor's or into five, and does not tell which. The caller holds the clock. */
 BN_API bn_status bn_kernel_spin(const char* kernel, size_t n) BN_NOEXCEPT;
 
 /* Compare every kernel of the named set with its scalar twin on n_rounds seeded random inputs and on the
