@@ -15,11 +15,12 @@ using Bytes16 = uint8_t __attribute__((vector_size(16)));
 using Quants = int8_t __attribute__((vector_size(16)));
 using Words8 = uint16_t __attribute__((vector_size(16)));
 
-// A finite half float without a branch: shifted into place it is the number times 2^-112, subnormal or not.
-inline float scale_at(const uint8_t* from) noexcept {
+// A finite half float, divided by unit, without a branch: shifted into place it is the number times 2^-112, subnormal
+// or not.
+inline float number_at(const uint8_t* from, float unit = 1) noexcept {
   int16_t half;
   std::memcpy(&half, from, sizeof half);
-  return std::bit_cast<float>(static_cast<uint32_t>(half) << 13 & 0x8fffe000u) * 0x1p112f;
+  return std::bit_cast<float>(static_cast<uint32_t>(half) << 13 & 0x8fffe000u) * (0x1p112f / unit);
 }
 
 inline Bytes16 bytes_at(const uint8_t* from) noexcept {
@@ -85,22 +86,24 @@ inline void shifted(Nibbles nibbles, float scale, float shift, auto& out) noexce
   out.shifted(16, quants(nibbles.high), scale, shift);
 }
 
-inline void q4_0(const uint8_t* block, auto& out) noexcept { scaled(nibbles_at(block + 2), 8, scale_at(block), out); }
+inline void q4_0(const uint8_t* block, auto& out) noexcept {
+  scaled(nibbles_at(block + 2), 8, out.scale_at(block), out);
+}
 inline void q4_1(const uint8_t* block, auto& out) noexcept {
-  shifted(nibbles_at(block + 4), scale_at(block), scale_at(block + 2), out);
+  shifted(nibbles_at(block + 4), out.scale_at(block), number_at(block + 2), out);
 }
 inline void q5_0(const uint8_t* block, auto& out) noexcept {
-  scaled(five_bits_at(block + 6, block + 2), 16, scale_at(block), out);
+  scaled(five_bits_at(block + 6, block + 2), 16, out.scale_at(block), out);
 }
 inline void q5_1(const uint8_t* block, auto& out) noexcept {
-  shifted(five_bits_at(block + 8, block + 4), scale_at(block), scale_at(block + 2), out);
+  shifted(five_bits_at(block + 8, block + 4), out.scale_at(block), number_at(block + 2), out);
 }
 inline void q8_0(const uint8_t* block, auto& out) noexcept {
-  scaled({bytes_at(block + 2), bytes_at(block + 18)}, 0, scale_at(block), out);
+  scaled({bytes_at(block + 2), bytes_at(block + 18)}, 0, out.scale_at(block), out);
 }
 inline void iq4_nl(const uint8_t* block, auto& out) noexcept {
   const auto [low, high] = nibbles_at(block + 2);
-  scaled({out.look_up(iq4_nl_values, low), out.look_up(iq4_nl_values, high)}, 0, scale_at(block), out);
+  scaled({out.look_up(iq4_nl_values, low), out.look_up(iq4_nl_values, high)}, 0, out.scale_at(block), out);
 }
 
 // ---- Blocks of 256: each bit pair of 32 bytes, then of 32 more; a scale for 256, 32 or 16 elements ----
@@ -115,7 +118,7 @@ inline void each_pair(const uint8_t* bytes, auto use) noexcept {
 }
 
 inline void q2_k(const uint8_t* block, auto& out) noexcept {
-  const float scale = scale_at(block + 80), minimum = scale_at(block + 82);
+  const float scale = out.scale_at(block + 80), minimum = number_at(block + 82);
   each_pair(block + 16, [&](size_t at, Bytes16 pair) {
     const uint8_t packed = block[at / 16];
     out.shifted(at, quants(pair), scale * static_cast<float>(packed & 15),
@@ -123,7 +126,7 @@ inline void q2_k(const uint8_t* block, auto& out) noexcept {
   });
 }
 inline void q3_k(const uint8_t* block, auto& out) noexcept {
-  const float scale = scale_at(block + 108);
+  const float scale = out.scale_at(block + 108);
   each_pair(block + 32, [&](size_t at, Bytes16 pair) {
     const Bytes16 third_bit = bits(bytes_at(block + at % 32), at / 32, 1);
     out.scaled(at, quants(pair | raised(third_bit, 2)) - 4,
@@ -131,7 +134,7 @@ inline void q3_k(const uint8_t* block, auto& out) noexcept {
   });
 }
 inline void q6_k(const uint8_t* block, auto& out) noexcept {
-  const float scale = scale_at(block + 208);
+  const float scale = out.scale_at(block + 208);
   each_pair(block + 128, [&](size_t at, Bytes16 pair) {
     const Bytes16 nibble = bits(bytes_at(block + at / 128 * 64 + at % 64), at % 128 / 64 * 4, 15);
     const auto sub_scale = static_cast<int8_t>(block[192 + at / 16]);
@@ -139,13 +142,13 @@ inline void q6_k(const uint8_t* block, auto& out) noexcept {
   });
 }
 inline void tq2_0(const uint8_t* block, auto& out) noexcept {
-  const float scale = scale_at(block + 64);
+  const float scale = out.scale_at(block + 64);
   each_pair(block, [&](size_t at, Bytes16 pair) { out.scaled(at, quants(pair) - 1, scale); });
 }
 
 // The eight sub-blocks of Q4_K and Q5_K; fifth(i, byte): 16 fifth bits of sub-block i.
 inline void k_sub_blocks(const uint8_t* block, const uint8_t* bytes, auto fifth, auto& out) noexcept {
-  const float scale = scale_at(block), minimum = scale_at(block + 2);
+  const float scale = out.scale_at(block), minimum = number_at(block + 2);
   repeat<8>([&](size_t i) {
     const auto [sub_scale, sub_minimum] = k_scale(block + 4, i);
     const float factor = scale * static_cast<float>(sub_scale), shift = -(minimum * static_cast<float>(sub_minimum));
@@ -173,7 +176,7 @@ inline Bytes16 without_first_trits(Bytes16 bytes) noexcept {
 }
 inline void tq1_0(const uint8_t* block, auto& out) noexcept {
   using Four = uint32_t __attribute__((vector_size(16)));
-  const float scale = scale_at(block + 52);
+  const float scale = out.scale_at(block + 52);
   Bytes16 bytes[] = {bytes_at(block), bytes_at(block + 16), bytes_at(block + 32)};
   repeat<5>([&](size_t digit) {
     for (size_t i = 0; i < 2; ++i) {
@@ -194,7 +197,7 @@ inline void tq1_0(const uint8_t* block, auto& out) noexcept {
 // 128 elements, highest bit pair first.
 inline void i2_s(const uint8_t* block, auto& out) noexcept {
   repeat<8>(
-      [&](size_t i) { out.scaled(16 * i, quants(bits(bytes_at(block + i % 2 * 16), 6 - i / 2 * 2, 3)) - 1, 1.0f); });
+      [&](size_t i) { out.scaled(16 * i, quants(bits(bytes_at(block + i % 2 * 16), 6 - i / 2 * 2, 3)) - 1, out.one); });
 }
 
 // use(read): read(block, out) is the function of this type, if it has blocks.
@@ -232,17 +235,18 @@ template <class Lanes, class Use>
 struct Elements {
   Use use;
 
+  // Scales are divided by the unit where they are read, at no cost.
+  static constexpr float one = 1 / Lanes::unit;
+  static float scale_at(const uint8_t* from) noexcept { return number_at(from, Lanes::unit); }
   static Bytes16 look_up(const int8_t (&table)[16], Bytes16 indices) noexcept { return Lanes::look_up(table, indices); }
 
   void scaled(size_t at, Quants quants, float scale) const noexcept {
-    const float factor = scale / Lanes::unit;
     for (size_t part = 0; part < Lanes::n_parts; ++part)
-      use(at + part * Lanes::width, part, Lanes::numbers(quants, part) * factor);
+      use(at + part * Lanes::width, part, Lanes::numbers(quants, part) * scale);
   }
   void shifted(size_t at, Quants quants, float scale, float shift) const noexcept {
-    const float factor = scale / Lanes::unit;
     for (size_t part = 0; part < Lanes::n_parts; ++part)
-      use(at + part * Lanes::width, part, Lanes::numbers(quants, part) * factor + shift);
+      use(at + part * Lanes::width, part, Lanes::numbers(quants, part) * scale + shift);
   }
 };
 template <class Lanes, class Use>
@@ -253,7 +257,7 @@ inline Elements<Lanes, Use> elements(Use use) noexcept {
 inline void float_row(TensorType type, const uint8_t* row, size_t n_cols, float* out) noexcept {
   if (type == TensorType::f32) std::memcpy(out, row, n_cols * sizeof(float));
   if (type == TensorType::f16)
-    for (size_t i = 0; i < n_cols; ++i) out[i] = scale_at(row + 2 * i);
+    for (size_t i = 0; i < n_cols; ++i) out[i] = number_at(row + 2 * i);
   if (type == TensorType::bf16)
     for (size_t i = 0; i < n_cols; ++i)
       out[i] = float_from_bfloat16(static_cast<uint16_t>(row[2 * i] | row[2 * i + 1] << 8));
