@@ -110,7 +110,7 @@ def test_the_models_dialog_says_what_runs(visitor: Visitor) -> None:
     assert "bitnet-b1.58" in shown["Type"]
     assert "I2_S" in shown["Type"]
     assert shown["Licence"] == "Apache-2.0"
-    assert shown["Kernel"] in ("relaxed", "simd128")
+    assert shown["Kernel"] in ("relaxed-add", "relaxed", "simd128")
     expect(dialog).to_contain_text("not yet run on the published weights")
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()
@@ -119,12 +119,12 @@ def test_the_models_dialog_says_what_runs(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("kernel", ["simd128", "scalar"])
 def test_the_address_chooses_model_and_kernel(visit: Visit, kernel: str) -> None:
-    visitor = visit(f"/?model=files/tiny.gguf&kernel={kernel}&temperature=0&profile=fast")
+    visitor = visit(f"/?model=files/tiny.gguf&kernel={kernel}&temperature=0&profile=small")
     visitor.wait_until("ready")
     assert visitor.ask("What is 8 plus 6?") == "8 plus 6 is 14."
     shown = facts(visitor.page)
     assert shown["Kernel"] == kernel
-    assert "profile=fast has no effect" in shown["Note"]
+    assert "profile=small has no effect" in shown["Note"]
 
 
 def test_an_unknown_model_or_kernel_leaves_a_page_that_can_open_another(visit: Visit) -> None:
