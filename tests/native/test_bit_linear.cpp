@@ -31,11 +31,11 @@ std::vector<float> products(uint8_t code, float scale, const std::vector<float>&
   matrix.scale = {&scale, 1};
   MatrixScratch scratch;
   Planner sizes;
-  scratch.plan(sizes, n_tokens, x.size(), 1, 1);
+  scratch.plan(sizes, n_tokens, {{1, x.size()}}, 1);
   Block block;
   REQUIRE(block.allocate(sizes.n_bytes()));
   Planner places(block.data());
-  scratch.plan(places, n_tokens, x.size(), 1, 1);
+  scratch.plan(places, n_tokens, {{1, x.size()}}, 1);
   std::vector<float> rows, out(n_tokens);
   for (size_t token = 0; token < n_tokens; ++token) rows.insert(rows.end(), x.begin(), x.end());
   const Product product[] = {{&matrix, out.data(), 1}};

@@ -110,17 +110,24 @@ void floating(const KernelSet& kernels, const Product& product, const float* x, 
 
 }  // namespace
 
-void MatrixScratch::plan(Planner& planner, size_t n_tokens, size_t longest_row, size_t most_rows,
-                         size_t longest_vector) {
+void MatrixScratch::plan(Planner& planner, size_t n_tokens, std::initializer_list<Shape> shapes,
+                         size_t most_rows_of_one) {
+  size_t longest_row = 0, most_rows = 0;
+  uint64_t most_indices = 0;
+  for (const Shape& shape : shapes) {
+    longest_row = std::max(longest_row, shape.n_cols);
+    most_rows = std::max(most_rows, shape.n_rows);
+    most_indices = std::max(most_indices, uint64_t{shape.n_rows} * TernaryIndex::row_bytes(shape.n_cols));
+  }
   values = planner.take<int8_t>(n_tokens * longest_row);
   quantized = planner.take<Quantized>(n_tokens);
   widened = planner.take<int16_t>(longest_row);
-  indices = planner.take<uint8_t>(uint64_t{most_rows} * TernaryIndex::row_bytes(longest_row));
+  indices = planner.take<uint8_t>(most_indices);
   arranged =
       planner.take<int16_t>(TernaryIndex::row_bytes(longest_row) * TernaryIndex::n_digits * TernaryIndex::n_tokens);
   tables = planner.take<int16_t>(TernaryScratch::tables_size);
   partial_sums = planner.take<int16_t>(most_rows * TernaryIndex::n_tokens);
-  sums = planner.take<int32_t>(std::max(most_rows * TernaryIndex::n_tokens, longest_vector));
+  sums = planner.take<int32_t>(std::max(most_rows * TernaryIndex::n_tokens, most_rows_of_one));
   weight_rows = planner.take<float>(rows_as_floats * longest_row);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 
 #include "config.h"
@@ -35,8 +36,12 @@ struct MatrixScratch {
   std::span<int32_t> sums;          // [most rows][16]; [rows] where there is one token
   std::span<float> weight_rows;     // some of [longest row]
 
-  // For a model with these sizes; most_rows: of all matrices that share an input.
-  void plan(Planner& planner, size_t n_tokens, size_t longest_row, size_t most_rows, size_t longest_vector);
+  // Rows and columns of the matrices that are multiplied; of those that share an input, the rows of all.
+  struct Shape {
+    size_t n_rows, n_cols;
+  };
+  // most_rows_of_one: of a matrix that is never multiplied with more than one token.
+  void plan(Planner& planner, size_t n_tokens, std::initializer_list<Shape> shapes, size_t most_rows_of_one);
 };
 
 // A matrix, and where its product with row t goes: out[t * stride + r] for the rows r that the matrix holds.

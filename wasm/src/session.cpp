@@ -38,8 +38,12 @@ void Session::plan(Planner& planner) {
   upper_ = planner.take<float>(model_.wants_screen ? config.n_vocab : 0);
   screen_values_ = planner.take<int8_t>(OutputScreen::values_size(config.n_embd));
   candidates_ = planner.take<Candidate>(config.n_vocab);
-  const size_t most_rows = std::max({config.q_dim() + 2 * config.kv_dim(), 2 * config.n_ff, config.n_embd});
-  scratch_.plan(planner, batch_size, longest_row(config), most_rows, config.n_vocab);
+  scratch_.plan(planner, batch_size,
+                {{config.q_dim() + 2 * config.kv_dim(), config.n_embd},
+                 {config.n_embd, config.q_dim()},
+                 {2 * config.n_ff, config.n_embd},
+                 {config.n_embd, config.n_ff}},
+                config.n_vocab);
 }
 
 Session::~Session() { model_.sessions_bytes -= n_bytes_; }
