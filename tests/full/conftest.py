@@ -1,4 +1,4 @@
-"""Full-size models, the served bundle and two real browsers; figures go to build/bench/full.jsonl."""
+"""Full-size models, the served bundle and two real browsers; figures go to bench/results/full.jsonl."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from visitor import Visitor  # noqa: E402
 
 DIST = PROJECT / "dist"
 MODELS = Path(os.environ.get("MODELS") or PROJECT / "build/models")
-RESULTS = PROJECT / "build/bench/full.jsonl"
+RESULTS = PROJECT / "bench/results/full.jsonl"
 CONTEXT_LENGTH = 512
 N_TOKENS = 16
 PROMPT = "What is the capital of France?"

@@ -131,6 +131,31 @@ TEST_CASE("a rank needs no byte of the file but those that it keeps") {
     for (const std::vector<float>& logits : logits_of_ranks(file, n_ranks, Feed::own_bytes)) CHECK(logits == expected);
 }
 
+TEST_CASE("a rank with a tap makes the exchanges of the others") {
+  const Bytes file = SmallModel::file().bytes();
+  bn_ranks* ranks = bn_ranks_new(2);
+  int32_t chosen[2] = {-1, -1};
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 0; rank < 2; ++rank)
+    threads.emplace_back([&, rank] {
+      bn_model* model = nullptr;
+      if (bn_model_new(file.size(), nullptr, 0, rank, 2, bn_ranks_exchange, bn_ranks_seat(ranks, rank), nullptr,
+                       nullptr, &model) == BN_OK &&
+          bn_model_push(model, file.data(), file.size()) == BN_OK && bn_model_finish(model) == BN_OK) {
+        const Conversation conversation(model);
+        const auto tap = [](void*, const char*, int32_t, size_t, int32_t, const void*, size_t) {};
+        if (rank == 0) bn_session_set_tap(conversation.session, tap, nullptr);
+        if (bn_session_prefill(conversation.session, prompt.data(), prompt.size(), 1) == BN_OK)
+          bn_session_sample(conversation.session, &chosen[rank]);
+      }
+      bn_model_free(model);
+    });
+  for (std::thread& thread : threads) thread.join();
+  bn_ranks_free(ranks);
+  CHECK(chosen[0] >= 0);
+  CHECK(chosen[0] == chosen[1]);
+}
+
 TEST_CASE("when a rank fails the others stop waiting for it") {
   for (const std::vector<float>& logits : logits_of_ranks(SmallModel::file().bytes(), 3, Feed::whole_file, 1))
     CHECK(logits.empty());

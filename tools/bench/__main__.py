@@ -1,9 +1,9 @@
 """Measures the engine beside the machine's limits and beside other engines.
 
-    make bench [QUICK=1] [FIREFOX=1] [RANKS=2] [BITNET_CPP=path/to/llama-bench] [RECORD=1]
+    make bench [QUICK=1] [RANKS=2] [BITNET_CPP=path/to/llama-bench] [RECORD=1]
 
 One round asks every place in turn, and the best of all rounds counts: other work on the machine disturbs all
-of them alike, and only makes things slower. A run is added to build/bench/results.jsonl, one line for each
+of them alike, and only makes things slower. A run is added to bench/results/results.jsonl, one line for each
 place and model; with RECORD=1 it becomes the one that docs/speed.md shows.
 """
 
@@ -41,7 +41,7 @@ from playwright.sync_api import Browser, Playwright, sync_playwright  # noqa: E4
 from processes import PeakMemory  # noqa: E402
 from targets import EMBEDDED, MODEL, PEERS_MODEL, SIX_BIT_HEAD  # noqa: E402
 
-RESULTS = BUILD / "results.jsonl"
+RESULTS = PROJECT / "bench/results/results.jsonl"
 CONTEXT_LENGTH = 512  # where the memory of a tab is looked at
 ROUND_CONTEXT_LENGTH = 1024  # so that something can be said after a prompt of 512 tokens
 DECODE_TOKENS = 24

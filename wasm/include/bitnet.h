@@ -76,7 +76,8 @@ typedef struct bn_session bn_session;
 /* file_bytes: size of the whole file, 0 if unknown. kernel: a name from bn_kernel_name, NULL for the first.
  * memory_limit_bytes: refuse weights plus sessions above this, 0 for no limit.
  * rank of n_ranks (at most 256): which rows of every matrix this copy holds; exchange may be NULL when n_ranks is 1.
- * Every rank must then make the same bn_session calls with the same arguments, in the same order.
+ * Every rank must then make the same calls of bn_model_set_head, bn_model_finish and bn_session_*, with the same
+ * arguments, in the same order and at the same time: most of them exchange.
  * log may be NULL. *model is NULL after a failure (BN_BAD_ARGUMENT, BN_OUT_OF_MEMORY). */
 BN_API bn_status bn_model_new(uint64_t file_bytes, const char* kernel, uint64_t memory_limit_bytes, uint32_t rank,
                               uint32_t n_ranks, bn_exchange_fn exchange, void* exchange_user, bn_log_fn log,
@@ -84,9 +85,10 @@ BN_API bn_status bn_model_new(uint64_t file_bytes, const char* kernel, uint64_t 
 BN_API void bn_model_free(bn_model* model) BN_NOEXCEPT; /* NULL is allowed */
 
 /* How the next token is found; to be called before the header arrives. 1, the default: the output head is screened by a
- * copy of its rows in 7 bits, made while loading (n_vocab * (n_embd + 8) bytes), with a bound for each row; only rows
- * that can be chosen are computed from the stored table. What is chosen is the same, bit for bit, as with 0, where the
- * head is computed as a whole. Where there is no room for the copy, and for ternary heads, there is none. */
+ * copy of its rows in 7 bits, made by bn_model_finish (about n_vocab * (n_embd + 8) bytes), with a bound for each row;
+ * only rows that can be chosen are computed from the stored table. What is chosen is the same, bit for bit, as with 0,
+ * where the head is computed as a whole. Where there is no room for the copy, and for ternary heads, there is none; a
+ * session that is made later may find the memory taken. */
 BN_API bn_status bn_model_set_head(bn_model* model, int32_t screened) BN_NOEXCEPT;
 
 /* The sentence for the last failure on this model, "" if there was none. */
@@ -170,12 +172,12 @@ BN_API size_t bn_session_position(const bn_session* session) BN_NOEXCEPT; /* tok
 /* Forget every position from n_positions on (n_positions <= position); the logits become invalid. */
 BN_API bn_status bn_session_rewind(bn_session* session, size_t n_positions) BN_NOEXCEPT;
 
-/* Run n_tokens through the model from the current position on. Logits of the last one are computed only if
+/* Run n_tokens through the model from the current position on. Logits of the last one can be had only if
  * want_logits is not 0. Give long prompts in slices of 32 or so to stay responsive (multiples of 16 are the fastest):
  * any slicing gives the same bits. BN_CONTEXT_FULL leaves everything as it was. */
 BN_API bn_status bn_session_prefill(bn_session* session, const int32_t* tokens, size_t n_tokens,
                                     int32_t want_logits) BN_NOEXCEPT;
-/* One step: one token in, logits out. */
+/* One step: one token in, with logits. */
 BN_API bn_status bn_session_decode(bn_session* session, int32_t token) BN_NOEXCEPT;
 
 /* float32 [n_vocab], not normalised, of the whole head, which is computed when it is first asked for; NULL when there
@@ -206,7 +208,8 @@ BN_API bn_status bn_session_top(bn_session* session, size_t k, int32_t* ids, flo
  * BN_I32. Names of a matrix product are those of its tensor with a suffix: "attn_q.input" (float32),
  * "attn_q.quantised" (int8) and "attn_q.sums" (int32: exact ternary sums) for I2_S, "attn_q.output" (float32, with its
  * scale and bias). Others: "embedding", "attn_norm", "rope.q", "rope.k", "attention", "attn_sub_norm", "ffn_norm",
- * "gate", "ffn_sub_norm", "layer" (the residual stream after a layer), "output_norm", "logits". Null switches it off.
+ * "gate", "ffn_sub_norm", "layer" (the residual stream after a layer), "output_norm", "logits". With several ranks,
+ * "output" and "logits" come when logits are asked for. Null switches it off.
  */
 enum { BN_F32 = 0, BN_I8 = 1, BN_I32 = 2 };
 typedef void (*bn_tap_fn)(void* user, const char* name, int32_t layer, size_t token, int32_t type, const void* data,

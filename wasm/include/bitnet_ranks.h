@@ -14,7 +14,8 @@ extern "C" {
 
 typedef struct bn_ranks bn_ranks;
 
-/* NULL when there is no memory. */
+/* For 1 to 256 ranks; NULL for other numbers, and when there is no memory. Each rank keeps a copy of the largest part
+ * that it has given, twice: exchanges allocate while those grow. */
 BN_API bn_ranks* bn_ranks_new(uint32_t n_ranks) BN_NOEXCEPT;
 BN_API void bn_ranks_free(bn_ranks* ranks) BN_NOEXCEPT; /* after the models that use it; NULL is allowed */
 

@@ -17,6 +17,7 @@ namespace {
 // looks may keep the very one that it waits for from running.
 constexpr uint32_t least_looks = 50, most_looks = 2000;
 constexpr size_t cache_line = 64;
+constexpr uint32_t most_ranks = 256;  // as bn_model_new
 
 void breathe() noexcept {
 #if defined(__x86_64__)
@@ -72,7 +73,9 @@ struct bn_ranks {
 
 extern "C" {
 
-bn_ranks* bn_ranks_new(uint32_t n_ranks) noexcept { return new (std::nothrow) bn_ranks(n_ranks); }
+bn_ranks* bn_ranks_new(uint32_t n_ranks) noexcept {
+  return n_ranks < 1 || n_ranks > most_ranks ? nullptr : new (std::nothrow) bn_ranks(n_ranks);
+}
 
 void bn_ranks_free(bn_ranks* ranks) noexcept { delete ranks; }
 
@@ -82,6 +85,7 @@ void* bn_ranks_seat(bn_ranks* ranks, uint32_t rank) noexcept {
 
 int32_t bn_ranks_exchange(void* seat, void* data, size_t n_rows, size_t row_bytes, size_t begin, size_t end) noexcept {
   auto& mine = *static_cast<bn_ranks::Seat*>(seat);
+  if (mine.ranks->aborted.load()) return 1;  // others may still read what this rank gave before
   auto* rows = static_cast<uint8_t*>(data);
   const uint32_t turn = mine.n_exchanges++ % 2;
   bn_ranks::Part& given = mine.parts[turn];

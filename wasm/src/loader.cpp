@@ -311,7 +311,8 @@ Status Loader::make_screen() {
   Block block;
   const Rank rank = model_.rank;
   std::vector<float> taken(rank.count);  // megabytes, 0 where there is no room
-  if ((limit == 0 || total <= limit) && block.allocate(sizes.n_bytes()))
+  const bool has_room = Block().allocate(sizes.n_bytes() + room_for_small_things);  // given back at once
+  if ((limit == 0 || total <= limit) && has_room && block.allocate(sizes.n_bytes()))
     taken[rank.index] = static_cast<float>(sizes.n_bytes()) * 0x1p-20f;
   BN_TRY(model_.gather(taken.data(), 1, rank.count, {rank.index, rank.index + 1}));
   if (std::find(taken.begin(), taken.end(), 0.0f) != taken.end()) {

@@ -13,6 +13,9 @@ struct FreeMemory {
   void operator()(uint8_t* bytes) const noexcept { std::free(bytes); }
 };
 
+// Bytes that whoever takes the last big block leaves: what Python allocates from there to the first answer.
+constexpr size_t room_for_small_things = 4 << 20;
+
 // Aligned for any vector; not initialised.
 class Block {
  public:

@@ -31,13 +31,15 @@ float nth_largest(std::span<const float> numbers, size_t n, std::span<float> hea
 
 }  // namespace
 
-// After the last layer. The head itself waits until it is known what is asked of it, unless a tap wants to see it.
+// After the last layer. The head itself waits until it is known what is asked of it, unless a tap wants to see it. A
+// tap is of one rank, and all ranks must exchange alike: with several it sees the head when logits are asked for.
 Status Session::prepare_output(size_t n_tokens) {
   const size_t n_embd = model_.config.n_embd;
   rms_norm(row(hidden_, n_tokens - 1, n_embd), model_.weights.output_norm, model_.config.rms_eps, output_input_.data());
   tap_("output_norm", Tap::no_layer, n_tokens - 1, output_input_);
   BN_TRY(check_output(output_input_));
-  return tap_ || model_.screen.empty() ? compute_logits(n_tokens - 1) : Status();
+  const bool is_shown = tap_ && model_.rank.count == 1;
+  return is_shown || model_.screen.empty() ? compute_logits(n_tokens - 1) : Status();
 }
 
 Status Session::compute_logits(size_t token) {
@@ -82,15 +84,27 @@ Status Session::screen(size_t n_considered, std::span<Candidate>& candidates) {
     lower_[static_cast<size_t>(id)] = -unbounded;
     upper_[static_cast<size_t>(id)] = unbounded;
   }
-  const float least = nth_largest(lower_, n_considered, logits_);
+  // The rows with the best lower bounds first: their exact logits raise the mark for all others.
+  std::span<Candidate> best;
+  if (!collect(lower_, nth_largest(lower_, n_considered, logits_), best)) return {};
+  BN_TRY(score(best));
+  const auto nth = best.begin() + static_cast<ptrdiff_t>(n_considered) - 1;
+  std::nth_element(best.begin(), nth, best.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.logit > b.logit; });
+  if (!collect(upper_, nth->logit, candidates)) return {};
+  return score(candidates);
+}
+
+// The tokens for which a bound is not below `least`, by ascending id; false when they are too many.
+bool Session::collect(std::span<const float> bounds, float least, std::span<Candidate>& candidates) const noexcept {
   size_t n = 0;
-  for (size_t id = 0; id < upper_.size(); ++id)
-    if (upper_[id] >= least) {
-      if (n == upper_.size() / largest_part) return {};
+  for (size_t id = 0; id < bounds.size(); ++id)
+    if (bounds[id] >= least) {
+      if (n == bounds.size() / largest_part) return false;
       candidates_[n++].id = static_cast<int32_t>(id);
     }
   candidates = candidates_.first(n);
-  return score(candidates);
+  return true;
 }
 
 // The exact logits of candidates, as compute_logits has them.
@@ -120,7 +134,9 @@ Status Session::sample(int32_t& token) {
   if (!has_output_) return fail(BN_NOT_READY, "there are no logits to sample from; run a token first");
   const std::span<const int32_t> history = tokens_.first(position_);
   std::span<Candidate> candidates;
-  if (!has_logits_ && sampler_->n_considered() > 0) BN_TRY(screen(sampler_->n_considered(), candidates));
+  const size_t n_considered = sampler_->n_considered();
+  if (!has_logits_ && !model_.screen.empty() && n_considered > 0 && n_considered <= n_vocab() / largest_part)
+    BN_TRY(screen(n_considered, candidates));
   n_scored_ = candidates.size();
   if (!candidates.empty()) {
     token = sampler_->sample(candidates, logits_, history);

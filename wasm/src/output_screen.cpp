@@ -47,7 +47,7 @@ void OutputScreen::fill(const KernelSet& kernels, const Matrix& head, std::span<
     for (size_t i = 0; i < n_cols_; ++i) bytes[i] = static_cast<uint8_t>(rounded(row[i] * inverse) + zero);
     for (size_t i = 0; i < n_cols_; ++i) row[i] -= scale * static_cast<float>(bytes[i] - zero);
     scales_[r] = scale;
-    // What is left has been rounded itself, by 2^-24 of weights that are 64 times larger at most.
+    // What is left has been rounded itself; `roundings` below has room for that.
     errors_[r] = static_cast<float>(length(row.first(n_cols_)) * (1 + 1e-5));
   }
 }
@@ -70,9 +70,10 @@ bool OutputScreen::bounds(const KernelSet& kernels, std::span<const float> x, st
   kernels.screen_rows(rows_.data(), scales_.size(), stride, values.data(), lower);
 
   // A row is w = scale q + e, and x = scale' X + d:   w . x = scale scale' q . X + scale q . d + e . x.
-  // The exact head adds up to 2^-24 of the sum of |w x| for each of its roundings, |w| <= 63 scale in every column.
+  // Each rounding adds up to 2^-24 of the sum of |w x|, with |w| <= 63 scale in every column: n / 16 + 5 of the exact
+  // head, one of what is left of a row, two of the screen; the others are to spare.
   const double n = static_cast<double>(n_cols_), x_length = length(x);
-  const double roundings = (n / n_sum_lanes + 8) * 0x1p-24;
+  const double roundings = (n / n_sum_lanes + 16) * 0x1p-24;
   const double of_error = x_length * (1 + 1e-6);
   const double of_scale =
       static_cast<double>(largest_weight) * std::sqrt(n) * (std::sqrt(left_out) + roundings * x_length) * (1 + 1e-5);

@@ -28,7 +28,7 @@ class OutputScreen {
   void fill(const KernelSet& kernels, const Matrix& head, std::span<float> row) noexcept;
 
   // Bounds of the scores of the head's rows for x, [n_rows] each; `values` is scratch of values_size(n_cols) bytes.
-  // False where numbers are too large to tell.
+  // False where numbers are too large, or too small, to tell.
   bool bounds(const KernelSet& kernels, std::span<const float> x, std::span<int8_t> values, float* lower,
               float* upper) const noexcept;
   static size_t values_size(size_t n_cols) noexcept { return 2 * padded(n_cols); }

@@ -7,8 +7,6 @@ namespace bitnet {
 
 namespace {
 
-constexpr size_t room_for_small_things = 4 << 20;  // bytes: what Python allocates from here to the first answer
-
 size_t longest_row(const Config& config) { return std::max({config.n_embd, config.q_dim(), config.n_ff}); }
 
 }  // namespace
@@ -79,6 +77,7 @@ Status Session::create(const Model& model, size_t n_positions, std::unique_ptr<S
   // run_kernels may come before the first token.
   std::fill(created->normed_.begin(), created->normed_.end(), 0.0f);
   std::fill(created->q_.begin(), created->q_.end(), 0.0f);
+  std::fill(created->output_input_.begin(), created->output_input_.end(), 1.0f);
   model.sessions_bytes += n_bytes;
   session = std::move(created);
   return {};

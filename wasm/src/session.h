@@ -81,6 +81,7 @@ class Session {
   Status prepare_output(size_t n_tokens);
   Status compute_logits(size_t token);
   Status screen(size_t n_considered, std::span<Candidate>& candidates);
+  bool collect(std::span<const float> bounds, float least, std::span<Candidate>& candidates) const noexcept;
   Status score(std::span<Candidate> candidates);
   Status check_output(std::span<const float> numbers) const;
 
