@@ -71,8 +71,8 @@ export class Exchange {
 
   /** Exchanges of this call end with an error from now on, for all ranks. */
   abort() {
-    Atomics.store(this.cells, ABORTED, 1);
-    Atomics.add(this.cells, ARRIVED, FAR_AWAY); // who is about to sleep sees that something has changed
+    // Who is about to sleep sees that something has changed. Only the first adds: twice as much is a negative number.
+    if (Atomics.exchange(this.cells, ABORTED, 1) === 0) Atomics.add(this.cells, ARRIVED, FAR_AWAY);
     Atomics.notify(this.cells, ARRIVED);
   }
 

@@ -87,13 +87,24 @@ export class Ranks {
     this.nRanks = nRanks;
     this.shared = new SharedArrayBuffer(Exchange.sharedBytes(nRanks));
     this.rank0 = new Exchange(this.shared, 0, nRanks, () => pyodide.HEAPU8);
-    this.peers = Array.from({ length: nRanks - 1 }, () => new Peer());
-    /** For bn_model_new. */
-    this.exchange = pyodide.addFunction(
-      /** @type {typeof this.rank0.gather} */
-      (...given) => (this.lost || this.closed ? 1 : this.rank0.gather(...given)),
-      "iiiiiii",
-    );
+    /** @type {Peer[]} */
+    this.peers = [];
+    try {
+      while (this.peers.length < nRanks - 1) this.peers.push(new Peer());
+      /** For bn_model_new. */
+      this.exchange = pyodide.addFunction(
+        /** @type {typeof this.rank0.gather} */
+        (...given) => (this.lost || this.closed ? 1 : this.rank0.gather(...given)),
+        "iiiiiii",
+      );
+    } catch (error) {
+      this.endPeers(); // nobody can close what was not made
+      throw error;
+    }
+  }
+
+  endPeers() {
+    for (const peer of this.peers) peer.worker.terminate();
   }
 
   /**
@@ -156,7 +167,7 @@ export class Ranks {
   close() {
     if (this.closed) return;
     this.closed = true;
-    for (const peer of this.peers) peer.worker.terminate();
+    this.endPeers();
     this.pyodide.removeFunction(this.exchange);
   }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any, Self
 
 from bitnet import catalogue, engine
 from bitnet.chat import Turn
-from bitnet.errors import BadArgument, BitNetError, NotReady
+from bitnet.errors import BadArgument, BitNetError, ExchangeFailed, NotReady
 from bitnet.generation import Generation
 from bitnet.host import Host, this_host
 from bitnet.parts import Parts
@@ -18,6 +19,8 @@ from bitnet.prompt import check_messages, encode_chat
 from bitnet.ranks import Ranks
 from bitnet.records import Message, ModelInfo, Progress, Sampling
 from bitnet.template import ChatTemplate
+
+logger = logging.getLogger("bitnet")
 
 PROFILES = (None, "fast", "lean")
 
@@ -66,7 +69,15 @@ async def load(
 
     async def start_ranks(file_bytes: int | None) -> Ranks | None:
         n_ranks = ranks or cores.usual_for(file_bytes)
-        return await host.start_ranks(n_ranks, chosen) if n_ranks > 1 else None
+        if n_ranks == 1:
+            return None
+        try:
+            return await host.start_ranks(n_ranks, chosen)
+        except ExchangeFailed as error:
+            if ranks is not None:
+                raise
+            logger.warning("The model gets one core: %s", error)  # nobody has asked for more
+            return None
 
     if catalogue.is_name(source):
         source = (await catalogue.find(source, host)).location

@@ -57,6 +57,52 @@ async with await load() as model:
 json.dumps(said)
 """
 
+# A browser that gives one worker and no second: the one is ended, and who asked for no number has one core.
+ONE_WORKER = """
+import json, logging, bitnet
+from bitnet.host.browser import BrowserHost
+from bitnet.ranks import Cores
+from pyodide.code import run_js
+given = json.loads(data)
+counts = run_js(given["limit"])
+warnings = []
+handler = logging.Handler()
+handler.emit = lambda record: warnings.append(record.getMessage())
+logging.getLogger("bitnet").addHandler(handler)
+
+class Host(BrowserHost):
+    def cores(self):
+        return Cores(most=64, usual=3)
+
+try:
+    await bitnet.load(given["model"], ranks=3, host=Host(None, ranks))
+except bitnet.BitNetError as error:
+    said = [f"{type(error).__name__}: {error}", counts.made, counts.ended]
+bitnet.ranks.SMALL_FILE_BYTES = 1_000_000
+async with await bitnet.load(given["model"], host=Host(None, ranks)) as model:
+    said += [model.info.n_ranks, *warnings]
+logging.getLogger("bitnet").removeHandler(handler)
+counts.restore()
+json.dumps(said)
+"""
+
+LIMIT = """
+const counts = { made: 0, ended: 0, restore: () => (globalThis.Worker = Real) };
+const Real = Worker;
+globalThis.Worker = class extends Real {
+  constructor(...given) {
+    if (counts.made - counts.ended > 0) throw new Error("there is no second worker");
+    super(...given);
+    counts.made++;
+  }
+  terminate() {
+    counts.ended++;
+    super.terminate();
+  }
+};
+counts;
+"""
+
 REFUSED = """
 import json, bitnet
 from bitnet.host.browser import BrowserHost
@@ -101,6 +147,14 @@ def test_a_rank_that_dies_is_one_sentence_and_the_next_model_works(notebook: Not
     assert answer == "8 plus 6 is 14."
 
 
+def test_workers_that_cannot_be_had_leave_one_core_to_who_did_not_ask(notebook: Notebook) -> None:
+    said, n_made, n_ended, n_ranks, warning = notebook.run(ONE_WORKER, model=MODEL, limit=LIMIT)
+    assert said == "ExchangeFailed: 3 cores cannot be used (there is no second worker): choose 1."
+    assert (n_made, n_ended) == (1, 1)
+    assert n_ranks == 1
+    assert warning.startswith("The model gets one core: 3 cores cannot be used")
+
+
 def test_a_page_that_is_not_isolated_says_why_there_is_one_rank(browser: Browser, site: str) -> None:
     visitor = Visitor(open_context(browser), site)
     visitor.open("/test/index.html")
@@ -118,4 +172,12 @@ def test_rows_of_any_shape_are_exchanged(browser: Browser, isolated_site: str, n
     shapes = [[1, 4], [1, 4096], [16, 1000], [3, 2], [1, 1 << 20], [5, 700_000], [1, 3_000_001], [16, 40]] * 3
     wrong = visitor.page.evaluate("([n, shapes]) => window.exchange(n, shapes)", [n_ranks, shapes])
     assert wrong == [0] * n_ranks
+    visitor.leave()
+
+
+def test_two_ranks_that_fail_at_once_do_not_hold_up_the_third(browser: Browser, isolated_site: str) -> None:
+    visitor = Visitor(open_context(browser), isolated_site)
+    visitor.open("/test/exchange.html")
+    status, lost = visitor.page.evaluate("window.aborted()")
+    assert (status, lost) == (1, 0)
     visitor.leave()

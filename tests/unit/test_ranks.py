@@ -10,7 +10,9 @@ from typing import Any
 
 import bitnet
 import pytest
-from bitnet.errors import BadArgument, BadFile, BadNumbers, ContextFull, NotReady
+from bitnet.errors import BadArgument, BadFile, BadNumbers, ContextFull, ExchangeFailed, NotReady
+from bitnet.host.cpython import CPythonHost
+from bitnet.ranks import Cores, Ranks
 from bitnet.shares import overlaps
 from bits import differences
 from hypothesis import given
@@ -128,6 +130,28 @@ def test_when_a_rank_fails_the_call_fails_and_the_next_one_works(
         with pytest.raises(BadNumbers, match="own heads"):
             asyncio.run(model.logits(PROMPT))
     assert asyncio.run(model.logits(PROMPT)).tobytes() == expected
+
+
+class LonelyHost(CPythonHost):
+    """Would give a model three ranks, but cannot start them."""
+
+    def cores(self) -> Cores:
+        return Cores(most=64, usual=3)
+
+    async def start_ranks(self, n_ranks: int, kernel: str | None) -> Ranks:
+        raise ExchangeFailed(f"{n_ranks} cores cannot be used (no worker): choose 1.")
+
+
+def test_ranks_that_cannot_be_started_are_missed_only_by_who_asked_for_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ExchangeFailed, match="2 cores cannot be used"):
+        asyncio.run(bitnet.load(SEEDED, ranks=2, host=LonelyHost()))
+    monkeypatch.setattr("bitnet.ranks.SMALL_FILE_BYTES", 1)
+    alone = asyncio.run(bitnet.load(SEEDED, host=LonelyHost()))
+    assert alone.info.n_ranks == 1
+    alone.close()
+    assert "3 cores cannot be used" in caplog.text
 
 
 def test_a_closed_model_says_so(model: bitnet.Model) -> None:

@@ -43,17 +43,17 @@ class WorkerRanks:
         Raises:
             ExchangeFailed: A worker cannot be started.
         """
-        ranks = module.Ranks.new(pyodide_js._module, n_ranks)
         try:
-            await ranks.start(instructions, kernel or "")
+            ranks = module.Ranks.new(pyodide_js._module, n_ranks)
+            try:
+                await ranks.start(instructions, kernel or "")
+            except BaseException:  # also when the load was cancelled
+                ranks.close()
+                raise
         except JsException as error:
-            ranks.close()
             raise ExchangeFailed(
                 f"{n_ranks} cores cannot be used ({str(error).removeprefix('Error: ')}): choose 1."
             ) from None
-        except BaseException:  # the load was cancelled
-            ranks.close()
-            raise
         return cls(ranks, n_ranks)
 
     async def push(self, rank: int, offset: int, address: int, n_bytes: int) -> None:

@@ -20,10 +20,17 @@ def would_gain(cores: Cores, file_bytes: int | None) -> bool:
     return Cores(usual=cores.once_isolated).usual_for(file_bytes) > cores.most
 
 
-def in_use(n_ranks: int, chosen: int | None, cores: Cores) -> str:
+def one_core(cores: Cores) -> str:
+    """What stands where somebody has chosen more than there can be."""
+    return f"Only one core can be used, because {cores.why}."
+
+
+def in_use(n_ranks: int, chosen: int | None, cores: Cores, file_bytes: int | None) -> str:
     """The number of cores on the model's card; with a reason where it is one that nobody has chosen."""
     if n_ranks > 1 or chosen == 1:
         return str(n_ranks)
+    if cores.usual_for(file_bytes) > 1:
+        return "1, because the others could not be started"
     return f"1, because {cores.why or 'more would not make a model of this size faster'}"
 
 

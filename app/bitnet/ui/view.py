@@ -168,7 +168,9 @@ def _problem(sentence: str) -> tuple[Node, ...]:
 
 
 def _models(state: State) -> View:
-    cores = sharing.in_use(state.model.n_ranks, state.settings.ranks, state.cores) if state.model else ""
+    model, cores = state.model, ""
+    if model:
+        cores = sharing.in_use(model.n_ranks, state.settings.ranks, state.cores, model.size_bytes)
     return (
         Node("", "model-facts", children=_facts(state.model, cores, state.remarks)),
         Node("", "catalogue", children=tuple(_offer(card) for card in state.catalogue)),

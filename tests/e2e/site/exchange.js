@@ -1,5 +1,6 @@
 // window.exchange(nRanks, shapes): workers exchange rows of these shapes, [number, bytes]; resolves to how many bytes were
 // wrong in the end, by rank.
+// window.aborted(): see abort_worker.js.
 
 import { Exchange } from "../exchange.js";
 
@@ -11,4 +12,9 @@ window.exchange = (nRanks, shapes) => {
     return new Promise((resolve) => (worker.onmessage = ({ data }) => resolve(data)));
   });
   return Promise.all(counts);
+};
+
+window.aborted = () => {
+  const worker = new Worker("abort_worker.js", { type: "module" });
+  return new Promise((resolve) => (worker.onmessage = ({ data }) => resolve(data)));
 };

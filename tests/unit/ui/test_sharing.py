@@ -43,11 +43,12 @@ def test_only_a_large_model_would_gain() -> None:
 
 
 def test_one_core_that_nobody_has_chosen_has_a_reason() -> None:
-    assert sharing.in_use(2, None, ISOLATED) == "2"
-    assert sharing.in_use(1, 1, PLAIN) == "1"
-    assert sharing.in_use(1, None, PLAIN) == "1, because this page is not isolated"
-    assert "faster" in sharing.in_use(1, None, ISOLATED)
-    assert sharing.in_use(1, 3, PLAIN) == "1, because this page is not isolated"
+    assert sharing.in_use(2, None, ISOLATED, None) == "2"
+    assert sharing.in_use(1, 1, PLAIN, None) == "1"
+    assert sharing.in_use(1, None, PLAIN, None) == "1, because this page is not isolated"
+    assert "faster" in sharing.in_use(1, None, ISOLATED, SMALL_FILE_BYTES - 1)
+    assert "not be started" in sharing.in_use(1, None, ISOLATED, SMALL_FILE_BYTES)
+    assert sharing.in_use(1, 3, PLAIN, None) == "1, because this page is not isolated"
 
 
 def test_the_setting_says_what_it_would_do() -> None:
