@@ -2,6 +2,7 @@
 // a service worker adds them (sw.js). It is registered only when more than one core would be used.
 
 const TRIED = "bitnet-tab:isolating"; // this tab has been reloaded for it: never twice without success
+const READY_MS = 10_000;
 
 /** Whether the page is not isolated, but could be. */
 export const mayIsolate = !crossOriginIsolated && isSecureContext && "serviceWorker" in navigator && top === self && !tried();
@@ -34,7 +35,7 @@ export async function isolate(when, failed) {
     if (when === "never") return await forget();
     await navigator.serviceWorker.register(new URL("./sw.js", import.meta.url));
     if (when === "next visit") return;
-    await navigator.serviceWorker.ready;
+    await Promise.race([navigator.serviceWorker.ready, new Promise((_, reject) => setTimeout(reject, READY_MS))]);
     sessionStorage.setItem(TRIED, "");
     location.reload();
   } catch {

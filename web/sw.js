@@ -1,5 +1,5 @@
 // The service worker that isolates the page on hosts that do not: it adds two headers to the page and to the scripts of its
-// workers, and touches nothing else. Where the host sends them itself it steps aside, and goes.
+// workers, and touches nothing else, also of what lies in its folder. Where the host sends them itself it steps aside, and goes.
 
 /** @typedef {ServiceWorkerGlobalScope & typeof globalThis} Scope */
 const scope = /** @type {Scope} */ (/** @type {unknown} */ (self));
@@ -7,12 +7,19 @@ const scope = /** @type {Scope} */ (/** @type {unknown} */ (self));
 const OPENER = "Cross-Origin-Opener-Policy";
 const EMBEDDER = "Cross-Origin-Embedder-Policy";
 
+/** @param {string[]} names */
+const here = (...names) => new Set(names.map((name) => new URL(name, location.href).href));
+const PAGE = here("./", "./index.html");
+const WORKERS = here("./worker.js", "./rank.js");
+
 scope.addEventListener("install", () => void scope.skipWaiting());
 
 scope.addEventListener("fetch", (event) => {
   const { request } = event;
-  const here = new URL(request.url).origin === location.origin;
-  if (here && (request.mode === "navigate" || request.destination === "worker")) event.respondWith(isolated(request));
+  const { origin, pathname } = new URL(request.url);
+  const address = origin + pathname;
+  const isOurs = request.mode === "navigate" ? PAGE.has(address) : request.destination === "worker" && WORKERS.has(address);
+  if (isOurs) event.respondWith(isolated(request));
 });
 
 /** @param {Request} request */

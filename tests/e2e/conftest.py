@@ -76,14 +76,16 @@ class FaultyHandler(serve.Handler):
 def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle at / and once more at /deep/er/, the tests' own page at /test/, bad files at /files/.
 
-    At /powerless/ it lies with a service worker that cannot isolate it.
+    At /powerless/ and /stuck/ it lies with service workers that cannot isolate it.
     """
     if not (DIST / "index.html").is_file():
         raise FileNotFoundError("dist/ is not there: run `make dist` first.")
     root = tmp_path_factory.mktemp("site")
     for path in DIST.iterdir():
         (root / path.name).symlink_to(path)
-    make_powerless(root / "powerless")
+    make_bundle(root / "powerless", service_worker="addEventListener('install', () => skipWaiting());")
+    never = "addEventListener('install', (event) => event.waitUntil(new Promise(() => {})));"
+    make_bundle(root / "stuck", service_worker=never)
     (root / "deep").mkdir()
     (root / "deep/er").symlink_to(DIST)
     (root / "test").symlink_to(Path(__file__).parent / "site")
@@ -134,13 +136,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def make_powerless(folder: Path) -> None:
-    """The bundle with a service worker that does nothing, as behind a browser's setting or a proxy."""
+def make_bundle(folder: Path, *, service_worker: str) -> None:
+    """The bundle with a service worker that cannot isolate it, as behind a browser's setting or a proxy."""
     folder.mkdir()
     for path in DIST.iterdir():
         if path.name != "sw.js":
             (folder / path.name).symlink_to(path)
-    (folder / "sw.js").write_text("addEventListener('install', () => skipWaiting());")
+    (folder / "sw.js").write_text(service_worker)
 
 
 def make_files(folder: Path) -> None:

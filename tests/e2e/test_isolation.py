@@ -133,6 +133,20 @@ def test_a_page_that_cannot_be_isolated_is_reloaded_once_and_says_why(browse: Br
     assert browse.n_loads == 3
 
 
+def test_a_service_worker_that_never_starts_is_not_waited_for_forever(browse: Browsing, site: str) -> None:
+    visitor = browse.open(site, "/stuck/?ranks=2&temperature=0")
+    expect_cores(visitor, re.compile(NOT_ISOLATED))
+    assert browse.n_loads == 1
+    assert visitor.ask(QUESTION) == ANSWER
+
+
+def test_other_pages_of_the_site_stay_as_they_are(browse: Browsing, site: str) -> None:
+    visitor = browse.open(site, "/?ranks=2&temperature=0")
+    expect_cores(visitor, "2")
+    visitor.open("/test/exchange.html")
+    assert visitor.page.evaluate("crossOriginIsolated") is False
+
+
 def test_inside_another_page_one_core_answers(browse: Browsing, site: str) -> None:
     visitor = browse.open(site, "/test/frame.html")
     chat = visitor.page.frame_locator("iframe")
