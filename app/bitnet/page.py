@@ -50,6 +50,7 @@ class Page:
         self._entry: Entry | None = None  # of the catalogue, where the model comes from there
         self._catalogue: Mapping[str, Entry] = {}
         self._work: asyncio.Task[None] | None = None
+        self._begun: Callable[[], Awaitable[None]] = self._open_first  # what the work does
         self._actions: Mapping[str, Callable[[Mapping[str, str], Any], None]] = {
             "send": lambda fields, _: self._ask(fields["text"], ["value", "message", ""]),
             "sample": lambda fields, _: self._ask(fields["text"]),
@@ -60,7 +61,7 @@ class Page:
             "open_named": lambda fields, _: self._begin(lambda: self._open(fields["name"])),
             "open_files": lambda _, files: self._begin(lambda: self._open_files(list(files))),
             "settings": lambda fields, _: self._change_settings(fields),
-            "not_isolated": lambda *_: self._begin(self._stay),
+            "not_isolated": lambda *_: self._stay(),
             "reset_settings": lambda *_: self._change_settings(self._screen.state.defaults.fields()),
         }
         self._begin(self._open_first)
@@ -74,7 +75,7 @@ class Page:
 
     def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
         """Stop what runs, then do *work*."""
-        before = self._work
+        before, self._begun = self._work, work
         if before:
             before.cancel()
         self._work = asyncio.create_task(self._after(before, work))
@@ -214,8 +215,11 @@ class Page:
             settings, problem = screen.state.settings, str(error)
         before = screen.state.settings
         screen.state = replace(screen.state, settings=settings, settings_problem=problem)
-        if settings.ranks != before.ranks and self._change_ranks():
-            return
+        if settings.ranks != before.ranks:
+            asked = {name: text for name, text in self._query.fields.items() if name != "ranks"}
+            self._query = replace(self._query, fields=asked)  # the visitor has chosen since
+            if self._change_ranks():
+                return
         fits = (settings.context, settings.chat_template) == (before.context, before.chat_template)
         if fits or screen.state.phase not in ("ready", "answering"):  # a model that arrives is fitted then
             screen.show_settings(save=True)
@@ -227,13 +231,15 @@ class Page:
         screen, model, chosen = self._screen, self._model, self._screen.state.settings.ranks
         cores = screen.state.cores
         if sharing.wants_isolation(chosen, cores) and not screen.state.may_isolate:
-            problem = f"Only one core can be used, because {cores.why}."
-            screen.state = replace(screen.state, settings_problem=problem)
+            screen.state = replace(screen.state, settings_problem=sharing.one_core(cores))
         screen.show_settings(save=True)
         if sharing.wants_isolation(chosen, cores) and screen.state.may_isolate:
             screen.show(screen.state, ["isolate", "now"])
         elif chosen == 1 and cores.why:
             screen.show(screen.state, ["isolate", "never"])
+        if screen.state.phase == "loading" and cores.most > 1:
+            self._begin(self._begun)  # anew: it began with the number before
+            return True
         size_bytes = screen.state.model.size_bytes if screen.state.model else None
         wanted = sharing.possible(chosen, cores) or cores.usual_for(size_bytes)
         if model is None or self._opened is None or wanted == model.info.n_ranks:
@@ -242,13 +248,15 @@ class Page:
         self._begin(lambda: self._load(*opened))
         return True
 
-    async def _stay(self) -> None:
-        """The page could not be isolated after all."""
-        self._screen.show(replace(self._screen.state, may_isolate=False))
-        if self._model is None:
-            await self._open_first()
+    def _stay(self) -> None:
+        """The page could not be isolated after all; what runs meanwhile goes on."""
+        screen = self._screen
+        if screen.state.phase == "starting":  # the first model waits for it
+            screen.show(replace(screen.state, may_isolate=False))
+            self._begin(self._open_first)
         else:
-            self._change_ranks()
+            problem = sharing.one_core(screen.state.cores)
+            screen.show(replace(screen.state, may_isolate=False, settings_problem=problem))
 
     async def _refit(self) -> None:
         """The model as the settings want it now; an answer that was being written has been stopped."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import bitnet
 import pytest
 from bitnet.engine import NativeModel, NativeSession
 from bitnet.host import Host, this_host
@@ -15,13 +16,19 @@ from bitnet.page import Page
 from bitnet.ranks import Cores
 from bitnet.ui.patches import Patches
 from bitnet.ui.query import parse_query
+from worlds import IN_PYODIDE
+
+needs_threads = pytest.mark.skipif(IN_PYODIDE, reason="Pyodide cannot start threads for the ranks")
+
+
+LOADING, READY = '"data-state", "loading"', '"data-state", "ready"'
 
 
 class Sheet:
     """Opens the page at an address, keeps what it would show, and wakes whoever waits for a model."""
 
     def __init__(self, address: str, host: Host, *, may_isolate: bool) -> None:
-        self.text = ""
+        self.text = self.appended = ""
         self.is_ready = asyncio.Event()
         query = parse_query(address)
         self.page = Page(host, Patches(self.take), query, saved="", may_isolate=may_isolate)
@@ -29,8 +36,20 @@ class Sheet:
     def take(self, message: str) -> None:
         patches: list[list[Any]] = json.loads(message)["patches"]
         self.text += message
+        self.appended += "".join(patch[2] for patch in patches if patch[0] == "append")
         if ["attribute", "page", "data-state", "ready"] in patches:
             self.is_ready.set()
+
+    async def wait_for(self, text: str) -> None:
+        """Until the page has been sent this *text*."""
+        async with asyncio.timeout(60):
+            while text not in self.text:
+                await asyncio.sleep(0)
+
+    def forget(self) -> None:
+        """What came before this is not waited for."""
+        self.text = self.appended = ""
+        self.is_ready.clear()
 
 
 async def open_page(host: Host | None = None, *, may_isolate: bool = False, **query: object) -> Sheet:
@@ -102,12 +121,55 @@ def test_a_large_model_has_the_page_isolated_from_the_next_visit_on(
 def test_a_page_that_cannot_be_isolated_opens_its_model_with_one_core(tiny_tales: Path) -> None:
     async def run() -> Sheet:
         sheet = Sheet(f"?{urlencode({'model': tiny_tales, 'ranks': 2})}", PlainHost(), may_isolate=True)
-        async with asyncio.timeout(60):
-            while '["isolate", "now"]' not in sheet.text:
-                await asyncio.sleep(0)
-            assert '"data-state", "loading"' not in sheet.text
-            sheet.page.receive(1, "not_isolated", {}, [])
-            await sheet.is_ready.wait()
+        await sheet.wait_for('["isolate", "now"]')
+        assert LOADING not in sheet.text
+        sheet.page.receive(1, "not_isolated", {}, [])
+        await sheet.wait_for(READY)
         return sheet
 
     assert "1, because this page is not isolated" in asyncio.run(run()).text
+
+
+def test_a_page_that_cannot_be_isolated_goes_on_with_its_answer(tiny_tales: Path) -> None:
+    async def run() -> Sheet:
+        sheet = await open_page(PlainHost(), may_isolate=True, model=tiny_tales, temperature=0)
+        sheet.page.receive(1, "settings", {"ranks": "2"}, [])
+        sheet.forget()
+        sheet.page.receive(2, "send", {"text": "What is 8 plus 6?"}, [])
+        await sheet.wait_for('["append", ')
+        sheet.page.receive(3, "not_isolated", {}, [])
+        await sheet.wait_for(READY)
+        return sheet
+
+    sheet = asyncio.run(run())
+    assert "Only one core can be used, because this page is not isolated." in sheet.text
+    assert "8 plus 6 is 14." in sheet.appended
+    assert LOADING not in sheet.text
+
+
+@needs_threads
+def test_another_number_of_cores_while_a_model_loads_is_for_that_model(
+    tiny_tales: Path, seeded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = []
+    load = bitnet.load
+
+    async def recorded(source: str, **options: Any) -> bitnet.Model:
+        model = await load(source, **options)
+        arrived.append((source, model.info.n_ranks))
+        return model
+
+    async def run() -> None:
+        sheet = Sheet(f"?{urlencode({'model': tiny_tales, 'ranks': 4})}", this_host(), may_isolate=False)
+        await sheet.wait_for(LOADING)
+        sheet.page.receive(1, "settings", {"ranks": "2"}, [])
+        await sheet.wait_for(READY)
+        sheet.forget()
+        sheet.page.receive(2, "open_url", {"url": str(seeded)}, [])
+        await sheet.wait_for(LOADING)
+        sheet.page.receive(3, "settings", {"ranks": "3"}, [])
+        await sheet.wait_for(READY)
+
+    monkeypatch.setattr("bitnet.load", recorded)
+    asyncio.run(run())
+    assert arrived == [(str(tiny_tales), 2), (str(seeded), 3)]
