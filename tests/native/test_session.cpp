@@ -84,9 +84,9 @@ TEST_CASE("the kernel check notices a kernel that is wrong in one place") {
     };
   }
   SUBCASE("ternary products of many tokens") {
-    wrong.matmul_indexed = [](const uint8_t* indices, size_t n_rows, size_t n_cols, const int16_t* x,
+    wrong.matmul_indexed = [](const uint8_t* indices, size_t n_rows, const int16_t* x,
                               const bitnet::TernaryScratch& scratch, int32_t* out) {
-      bitnet::scalar_kernels.matmul_indexed(indices, n_rows, n_cols, x, scratch, out);
+      bitnet::scalar_kernels.matmul_indexed(indices, n_rows, x, scratch, out);
       out[n_rows * 16 - 1] += 1;
     };
   }

@@ -64,20 +64,21 @@ class Check {
     const size_t n_tokens = 1 + below(TernaryIndex::n_tokens);
     const size_t n_all_rows = n_rows + below(4);  // of which those before are another matrix
     const size_t before = (n_all_rows - n_rows) * TernaryIndex::unit_bytes;
-    std::vector<uint8_t> expected_indices(n_all_rows * TernaryIndex::row_bytes(n_cols)), indices(expected_indices);
-    scalar_kernels.index_i2_s(codes.data(), n_rows, n_cols, n_all_rows, expected_indices.data() + before);
-    kernels_.index_i2_s(codes.data(), n_rows, n_cols, n_all_rows, indices.data() + before);
-    compare(expected_indices, indices);
-
+    std::vector<uint8_t> expected_indices(n_all_rows * TernaryIndex::row_bytes), indices(expected_indices);
     std::vector<int8_t> x(n_tokens * n_cols);
     for (int8_t& value : x) value = activation();
-    std::vector<int16_t> arranged(TernaryIndex::row_bytes(n_cols) * TernaryIndex::n_digits * TernaryIndex::n_tokens);
-    arrange_activations(x.data(), n_tokens, n_cols, arranged.data());
+    std::vector<int16_t> arranged(TernaryIndex::panel_activations);
     std::vector<int16_t> tables(TernaryScratch::tables_size), partial(n_all_rows * TernaryIndex::n_tokens);
     const TernaryScratch scratch = {tables.data(), partial.data()};
-    std::vector<int32_t> expected(n_all_rows * TernaryIndex::n_tokens), actual(expected.size(), 1);
-    scalar_kernels.matmul_indexed(indices.data(), n_all_rows, n_cols, arranged.data(), scratch, expected.data());
-    kernels_.matmul_indexed(indices.data(), n_all_rows, n_cols, arranged.data(), scratch, actual.data());
+    std::vector<int32_t> expected(n_all_rows * TernaryIndex::n_tokens), actual(expected);
+    for (size_t panel = 0; panel < TernaryIndex::n_panels(n_cols); ++panel) {
+      scalar_kernels.index_i2_s(codes.data(), n_rows, n_cols, panel, n_all_rows, expected_indices.data() + before);
+      kernels_.index_i2_s(codes.data(), n_rows, n_cols, panel, n_all_rows, indices.data() + before);
+      compare(expected_indices, indices);
+      arrange_activations(x.data(), n_tokens, n_cols, panel, arranged.data());
+      scalar_kernels.matmul_indexed(indices.data(), n_all_rows, arranged.data(), scratch, expected.data());
+      kernels_.matmul_indexed(indices.data(), n_all_rows, arranged.data(), scratch, actual.data());
+    }
     compare(expected, actual);
     // And both are what the definition of one token says.
     for (size_t token = 0; token < n_tokens; ++token)

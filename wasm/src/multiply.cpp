@@ -37,7 +37,7 @@ void ternary_one(const KernelSet& kernels, const Product& product, size_t token,
   for (size_t row = 0; row < out.size(); ++row) out[row] = scaled(sums[row], x, matrix);
 }
 
-// The sums of 16 tokens, [row][16], to the floats of each; some rows at a time, which stay in the nearest cache.
+// Sums of 16 tokens, [row][16], to the floats of each; some rows at a time, which stay in the nearest cache.
 void spread(const Product& product, size_t first_token, size_t n_tokens, const int32_t* sums,
             const MatrixScratch& scratch) noexcept {
   constexpr size_t rows_at_a_time = 64;
@@ -55,24 +55,30 @@ void spread(const Product& product, size_t first_token, size_t n_tokens, const i
 
 void ternary_many(const KernelSet& kernels, std::span<const Product> products, size_t n_tokens,
                   const MatrixScratch& scratch) noexcept {
+  constexpr size_t at_once = TernaryIndex::n_tokens;
   const size_t n_cols = products[0].matrix->n_cols;
   size_t n_rows = 0;
   for (const Product& product : products) n_rows += product.matrix->n_rows;
-  size_t row = 0;
-  for (const Product& product : products) {
-    kernels.index_i2_s(product.matrix->data, product.matrix->n_rows, n_cols, n_rows,
-                       scratch.indices.data() + row * TernaryIndex::unit_bytes);
-    row += product.matrix->n_rows;
-  }
-  for (size_t token = 0; token < n_tokens; token += TernaryIndex::n_tokens) {
-    const size_t n = std::min(TernaryIndex::n_tokens, n_tokens - token);
-    arrange_activations(scratch.values.data() + token * n_cols, n, n_cols, scratch.arranged.data());
-    kernels.matmul_indexed(scratch.indices.data(), n_rows, n_cols, scratch.arranged.data(),
-                           {scratch.tables.data(), scratch.partial_sums.data()}, scratch.sums.data());
-    const int32_t* sums = scratch.sums.data();
+  int32_t* const all_sums = scratch.sums.data();  // [tokens / 16][row][16]
+  std::fill_n(all_sums, (n_tokens + at_once - 1) / at_once * at_once * n_rows, 0);
+  for (size_t panel = 0; panel < TernaryIndex::n_panels(n_cols); ++panel) {
+    uint8_t* indices = scratch.indices.data();
     for (const Product& product : products) {
-      spread(product, token, n, sums, scratch);
-      sums += product.matrix->n_rows * TernaryIndex::n_tokens;
+      kernels.index_i2_s(product.matrix->data, product.matrix->n_rows, n_cols, panel, n_rows, indices);
+      indices += product.matrix->n_rows * TernaryIndex::unit_bytes;
+    }
+    for (size_t token = 0; token < n_tokens; token += at_once) {
+      arrange_activations(scratch.values.data() + token * n_cols, std::min(at_once, n_tokens - token), n_cols, panel,
+                          scratch.arranged.data());
+      kernels.matmul_indexed(scratch.indices.data(), n_rows, scratch.arranged.data(),
+                             {scratch.tables.data(), scratch.partial_sums.data()}, all_sums + token * n_rows);
+    }
+  }
+  for (size_t token = 0; token < n_tokens; token += at_once) {
+    const int32_t* sums = all_sums + token * n_rows;
+    for (const Product& product : products) {
+      spread(product, token, std::min(at_once, n_tokens - token), sums, scratch);
+      sums += product.matrix->n_rows * at_once;
     }
   }
 }
@@ -113,21 +119,20 @@ void floating(const KernelSet& kernels, const Product& product, const float* x, 
 void MatrixScratch::plan(Planner& planner, size_t n_tokens, std::initializer_list<Shape> shapes,
                          size_t most_rows_of_one) {
   size_t longest_row = 0, most_rows = 0;
-  uint64_t most_indices = 0;
   for (const Shape& shape : shapes) {
     longest_row = std::max(longest_row, shape.n_cols);
     most_rows = std::max(most_rows, shape.n_rows);
-    most_indices = std::max(most_indices, uint64_t{shape.n_rows} * TernaryIndex::row_bytes(shape.n_cols));
   }
+  const size_t n_padded_tokens =
+      (n_tokens + TernaryIndex::n_tokens - 1) / TernaryIndex::n_tokens * TernaryIndex::n_tokens;
   values = planner.take<int8_t>(n_tokens * longest_row);
   quantized = planner.take<Quantized>(n_tokens);
   widened = planner.take<int16_t>(longest_row);
-  indices = planner.take<uint8_t>(most_indices);
-  arranged =
-      planner.take<int16_t>(TernaryIndex::row_bytes(longest_row) * TernaryIndex::n_digits * TernaryIndex::n_tokens);
+  indices = planner.take<uint8_t>(uint64_t{most_rows} * TernaryIndex::row_bytes);
+  arranged = planner.take<int16_t>(TernaryIndex::panel_activations);
   tables = planner.take<int16_t>(TernaryScratch::tables_size);
   partial_sums = planner.take<int16_t>(most_rows * TernaryIndex::n_tokens);
-  sums = planner.take<int32_t>(std::max(most_rows * TernaryIndex::n_tokens, most_rows_of_one));
+  sums = planner.take<int32_t>(std::max(uint64_t{most_rows} * n_padded_tokens, uint64_t{most_rows_of_one}));
   weight_rows = planner.take<float>(rows_as_floats * longest_row);
 }
 

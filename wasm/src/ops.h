@@ -29,11 +29,11 @@ struct MatrixScratch {
   std::span<int8_t> values;         // [n_tokens][longest row] activations
   std::span<Quantized> quantized;   // [n_tokens]
   std::span<int16_t> widened;       // [longest row]
-  std::span<uint8_t> indices;       // ternary weights, regrouped; see ternary_index.h
-  std::span<int16_t> arranged;      // activations of 16 tokens in that order
+  std::span<uint8_t> indices;       // a panel of ternary weights, regrouped; see ternary_index.h
+  std::span<int16_t> arranged;      // the panel's activations of 16 tokens in that order
   std::span<int16_t> tables;        // [TernaryScratch::tables_size]
   std::span<int16_t> partial_sums;  // [most rows][16]
-  std::span<int32_t> sums;          // [most rows][16]; [rows] where there is one token
+  std::span<int32_t> sums;          // [n_tokens / 16][most rows][16]; [rows] where there is one token
   std::span<float> weight_rows;     // some of [longest row]
 
   // Rows and columns of the matrices that are multiplied; of those that share an input, the rows of all.

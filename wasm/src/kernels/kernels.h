@@ -27,11 +27,12 @@ struct KernelSet {
   void (*matvec_i2_s)(const uint8_t* codes, size_t n_rows, size_t n_cols, const int8_t* x, int16_t* scratch,
                       int32_t* out);
 
-  // The same rows regrouped for many tokens, as rows of n_all_rows; see ternary_index.h.
-  void (*index_i2_s)(const uint8_t* codes, size_t n_rows, size_t n_cols, size_t n_all_rows, uint8_t* indices);
-  // out[r][t] = sum over c of (code[r][c] - 1) * x[t][c] for 16 tokens; x from arrange_activations.
-  void (*matmul_indexed)(const uint8_t* indices, size_t n_rows, size_t n_cols, const int16_t* x,
-                         const TernaryScratch& scratch, int32_t* out);
+  // A panel of the same rows regrouped for many tokens, as rows of n_all_rows; see ternary_index.h.
+  void (*index_i2_s)(const uint8_t* codes, size_t n_rows, size_t n_cols, size_t panel, size_t n_all_rows,
+                     uint8_t* indices);
+  // out[r][t] += sum over c of the panel of (code[r][c] - 1) * x[t][c] for 16 tokens; x from arrange_activations.
+  void (*matmul_indexed)(const uint8_t* indices, size_t n_rows, const int16_t* x, const TernaryScratch& scratch,
+                         int32_t* out);
 
   // out[r] = 128 * sum over c of (rows[r][c] - 64) * x[c] + sum over c of (rows[r][c] - 64) * x[n_cols + c]: bytes of 7
   // bits and activations in two parts. Both sums are exact; they are rounded to floats, and so is their sum.

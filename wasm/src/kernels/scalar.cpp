@@ -85,23 +85,21 @@ void matvec_blocks(TensorType type, const uint8_t* rows, size_t n_rows, size_t n
   }
 }
 
-void index_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, size_t n_all_rows, uint8_t* indices) {
-  for (size_t unit = 0; unit < TernaryIndex::n_units(n_cols); ++unit)
+void index_i2_s(const uint8_t* codes, size_t n_rows, size_t n_cols, size_t panel, size_t n_all_rows, uint8_t* indices) {
+  for (size_t unit = 0; unit < TernaryIndex::n_units; ++unit)
     for (size_t row = 0; row < n_rows; ++row)
       for (size_t i = 0; i < 16; ++i) {
         size_t index = 0;
         for (size_t digit = 0; digit < TernaryIndex::n_digits; ++digit) {
-          const size_t col = TernaryIndex::column(unit, i, digit);
+          const size_t col = TernaryIndex::column(panel, unit, i, digit);
           index = 3 * index + (col < n_cols ? code_i2_s(codes + row * (n_cols / 4), col) : 0);
         }
         indices[(unit * n_all_rows + row) * 16 + i] = static_cast<uint8_t>(index);
       }
 }
 
-void matmul_indexed(const uint8_t* indices, size_t n_rows, size_t n_cols, const int16_t* x, const TernaryScratch&,
-                    int32_t* out) {
-  std::fill_n(out, n_rows * TernaryIndex::n_tokens, 0);
-  for (size_t unit = 0; unit < TernaryIndex::n_units(n_cols); ++unit)
+void matmul_indexed(const uint8_t* indices, size_t n_rows, const int16_t* x, const TernaryScratch&, int32_t* out) {
+  for (size_t unit = 0; unit < TernaryIndex::n_units; ++unit)
     for (size_t row = 0; row < n_rows; ++row)
       for (size_t i = 0; i < 16; ++i) {
         int index = indices[(unit * n_rows + row) * 16 + i];
