@@ -122,16 +122,18 @@ test-published: build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) ##
 
 ##@ Measure it
 
-# QUICK=1: the embedded model only, a minute. BITNET_CPP=path of a llama-bench: measured beside. RANKS=2: with two workers too.
+# QUICK=1: the embedded model only, a minute. RANKS=2: with two workers too. Measured beside: LLAMA_CPP=1, the native one
+# that `make reference` builds; BITNET_CPP=path of a llama-bench.
 # RECORD=1: into docs/speed.md. ARGUMENTS: others of tools/bench, such as --firefox.
 WLLAMA := build/bench/.wllama-$(WLLAMA_VERSION)
 BENCH_NEEDS = build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) build/bench/probes.wasm build/bench/probes.so \
-    $(if $(QUICK),,$(WLLAMA) $(VOCABULARIES))
+    $(if $(QUICK),,$(WLLAMA) $(VOCABULARIES)) $(if $(LLAMA_CPP),build/reference/.complete)
 .PHONY: bench
 bench: $(BENCH_NEEDS) ## speed and memory beside the machine's limits and other engines (4 GB of disk, 15 minutes; or QUICK=1)
 	$(if $(QUICK)$(MODELS),,$(PYTHON) tools/make_full_size.py bitnet-2b bitnet-2b-q6_k bitnet-2b-tq2_0)
 	@eval "$$($(PYTHON) tools/browsers.py --install)"; $(PYTHON) tools/bench $(if $(QUICK),--quick) $(if $(RECORD),--record) \
-	    $(if $(RANKS),--ranks $(RANKS)) $(if $(BITNET_CPP),--bitnet-cpp "$(BITNET_CPP)") $(ARGUMENTS)
+	    $(if $(RANKS),--ranks $(RANKS)) $(if $(LLAMA_CPP),--llama-cpp build/reference/venv/bin/python) \
+	    $(if $(BITNET_CPP),--bitnet-cpp "$(BITNET_CPP)") $(ARGUMENTS)
 
 $(WLLAMA): | $(NODE)
 	@mkdir -p build/bench

@@ -55,16 +55,18 @@ def test_speeds_are_computed_from_the_times_of_one_run() -> None:
         "token_at_512_ms": 50.0,
         "kernels_at_512_ms": 40.0,
         "prefill_128_ms": 2000.0,
+        "matrices_ms": 20.0,
         "layers_ms": 25.0,
         "layers_and_head_ms": 40.0,
-        "layers_bytes": 500_000_000,
+        "matrices_bytes": 500_000_000,
     }
     run = Run({("chromium", MODEL): figures})
     assert run.decode("chromium") == 20
     assert run.prefill("chromium") == 64
     assert run.kernels_share("chromium", MODEL) == 0.8
     assert run.head_ms("chromium", MODEL) == 15
-    assert run.layers_gb_per_s("chromium") == 20
+    assert run.matrices_gb_per_s("chromium") == 25
+    assert run.matrices_g_products_per_s("chromium") == 100
     assert number(run.decode, "chromium", MODEL, 4096) == "-"
 
 
@@ -108,7 +110,7 @@ def test_the_page_has_a_place_for_the_report() -> None:
 
 def test_changes_are_ratios_of_times_that_both_runs_have() -> None:
     before, after = (
-        [LINE | {"place": "native", "model": MODEL, "figures": {"layers_ms": value, "layers_bytes": 1}}]
+        [LINE | {"place": "native", "model": MODEL, "figures": {"layers_ms": value, "matrices_bytes": 1}}]
         for value in (40.0, 30.0)
     )
     assert f"| native, {MODEL}: layers_ms | 30 | 0.750 |" in changes(before, after)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import bitnet
+import pytest
+from bitnet.native import NativeSession, Parts
 from bitnet.native.library import race
+
+PROMPT = [1, 2, 3, 4, 5]
 
 
 def test_a_race_finds_the_kernel_that_does_most_in_the_same_time() -> None:
@@ -22,3 +26,18 @@ def test_without_a_wish_the_fastest_kernel_runs(story_model: bitnet.Model) -> No
     library = story_model.engine.model.library
     assert story_model.info.kernel == library.fastest_kernel()
     assert story_model.info.kernel in library.kernels()
+
+
+def test_kernels_run_for_a_benchmark_change_nothing_but_the_logits(story_model: bitnet.Model) -> None:
+    session = NativeSession(story_model.engine.model, 64)
+    session.prefill(PROMPT, want_logits=True)
+    expected = bytes(session.logits())
+    for parts in (*Parts, Parts.ALL):
+        session.run_kernels(parts)
+        assert session.position == len(PROMPT)
+        with pytest.raises(bitnet.NotReady):
+            session.logits()
+    session.rewind(len(PROMPT) - 1)
+    session.prefill(PROMPT[-1:], want_logits=True)
+    assert bytes(session.logits()) == expected
+    session.close()

@@ -1,6 +1,6 @@
 """Measures the engine beside the machine's limits and beside other engines.
 
-    make bench [QUICK=1] [RANKS=2] [BITNET_CPP=path/to/llama-bench] [RECORD=1]
+    make bench [QUICK=1] [RANKS=2] [LLAMA_CPP=1] [BITNET_CPP=path/to/llama-bench] [RECORD=1]
 
 One round asks every place in turn, and the best of all rounds counts: other work on the machine disturbs all
 of them alike, and only makes things slower. A run is added to bench/results/results.jsonl, one line for each
@@ -27,6 +27,7 @@ import report  # noqa: E402 - found through the line above
 import start  # noqa: E402
 from bitnet_cpp import BitnetCpp  # noqa: E402
 from columns import Column, Figures, merged, say  # noqa: E402
+from llama_cpp_native import LlamaCpp  # noqa: E402
 from places import (  # noqa: E402
     BUILD,
     WLLAMA,
@@ -110,6 +111,10 @@ class Bench:
         say(f"wllama: loading {PEERS_MODEL}")
         column.take(peer.load(model_path(PEERS_MODEL)))
 
+    def add_llama_cpp(self, python: str) -> None:
+        peer = LlamaCpp(python, model_path(PEERS_MODEL))
+        self.add("llama.cpp", "", PEERS_MODEL, lambda: peer.measure(PEERS_TOKENS))
+
     def add_bitnet_cpp(self, program: str) -> None:
         for model in (MODEL, SIX_BIT_HEAD):
             peer = BitnetCpp(program, model_path(model))
@@ -121,7 +126,7 @@ class Bench:
             for ranks in sorted({1, n_ranks}):
                 self.add_engine(place, browser, EMBEDDED, ranks=ranks)
 
-    def add_full_size(self, browsers: dict[str, Browser | None], n_ranks: int, bitnet_cpp: str) -> None:
+    def add_full_size(self, browsers: dict[str, Browser | None], arguments: argparse.Namespace) -> None:
         for place, browser in browsers.items():
             self.add_machine(place, browser)
             self._patient.append(self.add_engine(place, browser, MODEL))
@@ -129,11 +134,13 @@ class Bench:
         chromium = browsers["chromium"]
         assert chromium
         self.add_engine("chromium", chromium, SIX_BIT_HEAD, prompts=())
-        if n_ranks > 1:
-            self.add_engine("chromium", chromium, MODEL, ranks=n_ranks)
+        if arguments.ranks > 1:
+            self.add_engine("chromium", chromium, MODEL, ranks=arguments.ranks)
         self.add_wllama(chromium)
-        if bitnet_cpp:
-            self.add_bitnet_cpp(bitnet_cpp)
+        if arguments.llama_cpp:
+            self.add_llama_cpp(arguments.llama_cpp)
+        if arguments.bitnet_cpp:
+            self.add_bitnet_cpp(arguments.bitnet_cpp)
 
     def lengthen(self, contexts: list[int]) -> None:
         """Decode at positions that take minutes to reach: once, and in browsers only."""
@@ -182,7 +189,7 @@ def measure_all(arguments: argparse.Namespace) -> list[Column]:
         if arguments.quick:
             bench.add_embedded(browsers, arguments.ranks)
         else:
-            bench.add_full_size(browsers, arguments.ranks, arguments.bitnet_cpp)
+            bench.add_full_size(browsers, arguments)
         for n_round in range(arguments.rounds):
             say(f"round {n_round + 1} of {arguments.rounds}")
             for column in bench.columns:
@@ -207,6 +214,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ranks", type=int, default=1, help="measure with so many workers beside one")
     parser.add_argument("--contexts", type=int, nargs="*", default=[2048, 4096], help="besides 512 positions")
+    parser.add_argument("--llama-cpp", default="", help="a Python that has llama-cpp-python")
     parser.add_argument("--bitnet-cpp", default="", help="a llama-bench or llama-cli of bitnet.cpp")
     parser.add_argument("--record", action="store_true", help="show this run in docs/speed.md")
     arguments = parser.parse_args()

@@ -72,10 +72,14 @@ def speeds_table(run: Run, lines: Sequence[Line]) -> str:
                 *(number(run.prefill, place, model, n_tokens) for n_tokens in (128, 512)),
                 *(number(run.decode, place, model, n_positions) for n_positions in (512, 2048, 4096)),
                 number(run.kernels_share, place, model),
+                *(
+                    number(run.value, f"attention_at_{n_positions}_ms", place, model)
+                    for n_positions in (512, 2048, 4096)
+                ),
             ]
         )
     head = ["model, place", "prefill 128", "prefill 512", "decode at 512", "at 2048", "at 4096"]
-    return table([*head, "kernels' share"], rows)
+    return table([*head, "kernels' share", "attention at 512, ms", "at 2048, ms", "at 4096, ms"], rows)
 
 
 def limits_table(run: Run, lines: Sequence[Line]) -> str:
@@ -86,15 +90,17 @@ def limits_table(run: Run, lines: Sequence[Line]) -> str:
             number(run.value, "read_one_stream_gb_per_s", place),
             number(run.value, "read_four_streams_gb_per_s", place),
             number(run.value, "relaxed_dot_g_products_per_s", place),
+            number(run.value, "matrices_ms", place, MODEL),
+            number(run.matrices_gb_per_s, place),
+            number(run.matrices_g_products_per_s, place),
             number(run.value, "layers_ms", place, MODEL),
-            number(run.layers_gb_per_s, place),
-            number(run.layers_g_products_per_s, place),
             number(run.head_ms, place, MODEL),
         ]
         if set(row) != {"-"}:
             rows.append([place, *row])
     head = ["place", "one stream, GB/s", "four streams, GB/s", "relaxed dot, G products/s"]
-    return table([*head, "30 layers, ms", "their weights, GB/s", "their products, G/s", "head, ms"], rows)
+    head += ["matrices of 30 layers, ms", "their weights, GB/s", "their products, G/s", "whole layers, ms"]
+    return table([*head, "head, ms"], rows)
 
 
 def start_table(run: Run, lines: Sequence[Line]) -> str:
@@ -143,7 +149,10 @@ def peers(run: Run) -> Rows:
         ["this engine, Chromium", number(run.decode, "chromium"), number(run.prefill, "chromium")],
         ["this engine, Firefox", number(run.decode, "firefox"), number(run.prefill, "firefox")],
         ["this engine, native", number(run.decode, "native"), number(run.prefill, "native")],
-        ["wllama, Chromium", number(run.wllama_decode), number(run.wllama_prefill)],
+        *(
+            [label, number(run.peers_decode, place), number(run.peers_prefill, place)]
+            for label, place in (("wllama, Chromium", "wllama"), ("llama.cpp, native", "llama.cpp"))
+        ),
     ]
     found = [number(run.bitnet_cpp, what) for what in ("decode", "prefill")]
     if run.has_bitnet_cpp:

@@ -17,7 +17,7 @@ from typing import Any
 
 import bitnet
 from bitnet.host import Host
-from bitnet.native import NativeSession
+from bitnet.native import NativeSession, Parts
 
 TEXT = (
     "The history of the lighthouse begins long before electricity. Sailors who came home at night needed a "
@@ -113,14 +113,18 @@ class Subject:
         assert len(token_ms) == n_tokens + 1 - WINDOW_TOKENS
         return {
             f"token_at_{n_positions}_ms": min(token_ms),
-            f"kernels_at_{n_positions}_ms": least_ms(self._model.engine.session.run_kernels, 4),
+            f"kernels_at_{n_positions}_ms": self._kernels_ms(Parts.ALL),
+            f"attention_at_{n_positions}_ms": self._kernels_ms(Parts.ATTENTION),
         }
 
-    def layers(self) -> dict[str, Any]:
-        """One token through the layers alone, and as far as the choice of the next one, at positions near 0.
+    def _kernels_ms(self, parts: Parts) -> float:
+        return least_ms(lambda: self._model.engine.session.run_kernels(parts), 6)
 
-        That is all that a layer does; the matrices, whose bytes are given, are nearly all of it. The head
-        belongs to the choice: of its rows only those are scored that can win.
+    def layers(self) -> dict[str, Any]:
+        """The matrices of the layers, whose bytes are given; all that layers do; and a token with its choice.
+
+        For one token, at positions near 0. The head belongs to the choice: of its rows only those are scored
+        that can win.
         """
         session, ids = self._short, self._prompt(2)
 
@@ -141,9 +145,10 @@ class Subject:
             if tensor["name"].startswith("blk.") and len(tensor["shape"]) == 2
         ]
         return {
+            "matrices_ms": self._kernels_ms(Parts.LAYER_MATRICES),
             "layers_ms": least_ms(run_layers, 6),
             "layers_and_head_ms": least_ms(run_all, 6),
-            "layers_bytes": sum(tensor["n_bytes"] for tensor in matrices),
+            "matrices_bytes": sum(tensor["n_bytes"] for tensor in matrices),
         }
 
     def close(self) -> dict[str, Any]:

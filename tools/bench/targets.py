@@ -49,20 +49,21 @@ class Run:
         figures = self(place, model)
         return float(figures["layers_and_head_ms"] - figures["layers_ms"])
 
-    def layers_gb_per_s(self, place: str) -> float:
+    def matrices_gb_per_s(self, place: str) -> float:
         """How fast the weights of the layers are read while one token is decoded."""
         figures = self(place, MODEL)
-        return float(figures["layers_bytes"] / figures["layers_ms"] / 1e6)
+        return float(figures["matrices_bytes"] / figures["matrices_ms"] / 1e6)
 
-    def layers_g_products_per_s(self, place: str) -> float:
+    def matrices_g_products_per_s(self, place: str) -> float:
         """Ternary weights times activations: a byte holds four."""
-        return 4 * self.layers_gb_per_s(place)
+        return 4 * self.matrices_gb_per_s(place)
 
-    def wllama_decode(self) -> float:
-        return 1000 / self.value("token_ms", "wllama", PEERS_MODEL)
+    def peers_decode(self, place: str) -> float:
+        """Tokens per second of llama.cpp, as WebAssembly or native."""
+        return 1000 / self.value("token_ms", place, PEERS_MODEL)
 
-    def wllama_prefill(self) -> float:
-        return self.value("prefill_tokens_per_s", "wllama", PEERS_MODEL)
+    def peers_prefill(self, place: str) -> float:
+        return self.value("prefill_tokens_per_s", place, PEERS_MODEL)
 
     def bitnet_cpp(self, what: str) -> float:
         """Tokens per second: measured here, or recorded elsewhere and scaled to this machine's bandwidth."""
@@ -105,13 +106,13 @@ TARGETS = (
     Target(
         "matrices of the layers, of the bandwidth of four streams",
         *(0.45, 0.55, 0.60),
-        lambda run: run.layers_gb_per_s("chromium") / run.value("read_four_streams_gb_per_s", "chromium"),
+        lambda run: run.matrices_gb_per_s("chromium") / run.value("read_four_streams_gb_per_s", "chromium"),
     ),
     Target("decode at 512 positions, tokens/s", 8, 10, 12.6, lambda run: run.decode("chromium")),
     Target(
         "decode, over wllama",
         *(6, 8, 10),
-        lambda run: run.decode("chromium") / run.wllama_decode(),
+        lambda run: run.decode("chromium") / run.peers_decode("wllama"),
     ),
     Target(
         "decode, over native bitnet.cpp",

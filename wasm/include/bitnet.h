@@ -219,10 +219,11 @@ BN_API bn_status bn_session_set_tap(bn_session* session, bn_tap_fn tap, void* us
 /* ---- Benchmark ----------------------------------------------------------------------------------------------------
  */
 
-/* Run only the kernels that one token decoded here needs (matrices, and attention over the positions so far), once
- * each, on the session's scratch memory. Positions and KV cache stay as they are, the logits become invalid. The
- * caller holds the clock. */
-BN_API bn_status bn_session_run_kernels(bn_session* session) BN_NOEXCEPT;
+/* Run only kernels that one token decoded here needs, once each, on the session's scratch memory: any of the matrices
+ * of the layers, attention over the positions so far, and the output head (its screen, where it has one). Positions and
+ * KV cache stay as they are, the logits become invalid. The caller holds the clock. */
+enum { BN_LAYER_MATRICES = 1, BN_ATTENTION = 2, BN_HEAD = 4 };
+BN_API bn_status bn_session_run_kernels(bn_session* session, int32_t parts) BN_NOEXCEPT;
 
 #ifdef __cplusplus
 }

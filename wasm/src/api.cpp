@@ -299,9 +299,9 @@ bn_status bn_session_set_tap(bn_session* session, bn_tap_fn tap, void* user) noe
   return BN_OK;
 }
 
-bn_status bn_session_run_kernels(bn_session* session) noexcept {
+bn_status bn_session_run_kernels(bn_session* session, int32_t parts) noexcept {
   if (session == nullptr) return BN_BAD_ARGUMENT;
-  return session->report(session->state->run_kernels());
+  return session->report(session->state->run_kernels(parts));
 }
 
 }  // extern "C"

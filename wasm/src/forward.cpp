@@ -210,7 +210,7 @@ Status Session::check_finite(std::span<const float> numbers, size_t layer, size_
       layer + 1, model_.config.n_layers, position_ + token);
 }
 
-Status Session::run_kernels() {
+Status Session::run_kernels(int32_t parts) {
   if (!model_.ready) return fail(BN_NOT_READY, "the weights have not arrived completely yet");
   has_output_ = has_logits_ = false;
   const auto run = [&](std::initializer_list<Product> products) {
@@ -218,15 +218,20 @@ Status Session::run_kernels() {
   };
   const Config& config = model_.config;
   const Rank::Part kv_heads = model_.rank.part(config.n_kv_heads, 1);
+  const bool with_matrices = (parts & BN_LAYER_MATRICES) != 0;
+  const bool with_attention = (parts & BN_ATTENTION) != 0 && position_ > 0;
   for (size_t i = 0; i < model_.weights.layers.size(); ++i) {
     const Layer& layer = model_.weights.layers[i];
-    run({{&layer.q, q_.data(), 0}, {&layer.k, k_.data(), 0}, {&layer.v, v_.data(), 0}});
-    for (size_t head = 0; position_ > 0 && head < kv_heads.end - kv_heads.begin; ++head)
+    if (with_matrices) {
+      run({{&layer.q, q_.data(), 0}, {&layer.k, k_.data(), 0}, {&layer.v, v_.data(), 0}});
+      run({{&layer.output, projected_.data(), 0}});
+      run({{&layer.gate, gate_.data(), 0}, {&layer.up, up_.data(), 0}});
+      run({{&layer.down, projected_.data(), 0}});
+    }
+    for (size_t head = 0; with_attention && head < kv_heads.end - kv_heads.begin; ++head)
       attend_group(i, head, position_, q_.data(), attended_.data());
-    run({{&layer.output, projected_.data(), 0}});
-    run({{&layer.gate, gate_.data(), 0}, {&layer.up, up_.data(), 0}});
-    run({{&layer.down, projected_.data(), 0}});
   }
+  if ((parts & BN_HEAD) == 0) return {};
   if (model_.screen.empty())
     run({{&model_.weights.output, logits_.data(), 0}});
   else

@@ -54,7 +54,7 @@ class Session {
   Status top(std::span<int32_t> ids, std::span<float> log_probabilities);
 
   void set_tap(Tap tap) noexcept { tap_ = tap; }
-  Status run_kernels();  // see bn_session_run_kernels
+  Status run_kernels(int32_t parts);  // see bn_session_run_kernels
 
  private:
   Session(const Model& model, size_t n_positions) : model_(model), n_positions_(n_positions) {}

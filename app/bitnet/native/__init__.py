@@ -2,6 +2,6 @@
 
 from bitnet.native.library import Library
 from bitnet.native.model import NativeModel
-from bitnet.native.session import NativeSession
+from bitnet.native.session import NativeSession, Parts
 
-__all__ = ["Library", "NativeModel", "NativeSession"]
+__all__ = ["Library", "NativeModel", "NativeSession", "Parts"]

@@ -74,7 +74,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bn_session_logprob": (c_int32, (c_void_p, c_int32, POINTER(c_float))),
     "bn_session_top": (c_int32, (c_void_p, c_size_t, POINTER(c_int32), POINTER(c_float), POINTER(c_size_t))),
     "bn_session_set_tap": (c_int32, (c_void_p, TAP_FUNCTION, c_void_p)),
-    "bn_session_run_kernels": (c_int32, (c_void_p,)),
+    "bn_session_run_kernels": (c_int32, (c_void_p, c_int32)),
 }
 
 EXCEPTIONS: dict[int, type[errors.BitNetError]] = {

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from ctypes import byref, c_float, c_int32, c_size_t, c_void_p
+from enum import IntFlag
 from typing import Any, Literal, TypeAlias
 
 from bitnet.errors import BadArgument, BitNetError, NotReady
@@ -22,6 +23,15 @@ NOT_READY = 6
 _numbers = itertools.count()  # by which all ranks know a session
 
 TAP_FORMATS: tuple[Literal["f", "b", "i"], ...] = ("f", "b", "i")  # by BN_F32, BN_I8, BN_I32
+
+
+class Parts(IntFlag):
+    """What a benchmark runs of a token."""
+
+    LAYER_MATRICES = 1
+    ATTENTION = 2
+    HEAD = 4
+    ALL = 7
 
 
 class NativeSession:
@@ -186,9 +196,9 @@ class NativeSession:
         if failures:
             raise failures[0]
 
-    def run_kernels(self) -> None:
-        """Run only the matrix kernels of one decoded token, for benchmarks; nothing else changes."""
-        if status := self.calls.bn_session_run_kernels(self.handle):
+    def run_kernels(self, parts: Parts) -> None:
+        """Run only kernels of one decoded token, for benchmarks; nothing but the logits changes."""
+        if status := self.calls.bn_session_run_kernels(self.handle, parts):
             raise self.exception(status)
 
 
