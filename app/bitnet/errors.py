@@ -15,8 +15,15 @@ BitNetError
 └── FetchError          bytes could not be had
     ├── NotFound        nothing is at that address or path
     ├── Refused         the server answered, but with an error
+    ├── RangeRefused    the server does not give that part of the file
+    ├── Busy            the server asks for patience
+    ├── Blocked         the browser does not let this page read that address
     ├── Unreachable     no answer at all
-    └── ConnectionBroken  the bytes ended too early
+    ├── ConnectionBroken  the bytes ended too early
+    ├── SourceChanged   the file at an address is another one than before
+    ├── DamagedFile     a stored file is not what was written
+    ├── StorageFull     there is no room to store more
+    └── InUse           another tab or program works on a stored file
 
 Every message is one sentence that holds the value that was wrong and what to do about it.
 """
@@ -83,8 +90,33 @@ class NotFound(FetchError):
 
 class Refused(FetchError):
     def __init__(self, url: str, status: int) -> None:
+        advice = "check that the address is public"
+        if status in (401, 403):
+            advice = "the model is private, or its licence must be accepted there first; give an access token"
+        super().__init__(f"The server answered {url} with HTTP status {status}: {advice}.")
+
+
+class RangeRefused(FetchError):
+    def __init__(self, url: str, begin: int) -> None:
         super().__init__(
-            f"The server answered {url} with HTTP status {status}: check that the address is public."
+            f"The server does not give {url} from byte {begin:,} on: load the model from its beginning."
+        )
+
+
+class Busy(FetchError):
+    """*retry_after_s* is when the server wants to be asked again, None if it does not say."""
+
+    def __init__(self, url: str, status: int, retry_after_s: float | None = None) -> None:
+        super().__init__(f"The server of {url} is busy (HTTP status {status}): try again in a few minutes.")
+        self.retry_after_s = retry_after_s
+
+
+class Blocked(FetchError):
+    """The browser does not let this page read an address; the sentence says why."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(
+            f"This page may not read {url}, because {reason}: download the file and drop it here."
         )
 
 
@@ -101,4 +133,36 @@ class ConnectionBroken(FetchError):
         super().__init__(
             f"The connection to {url} broke after {received_bytes:,} of {total} bytes: "
             "try again to load the model."
+        )
+
+
+class SourceChanged(FetchError):
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"The file at {url} has changed since its first part was fetched: load it from its beginning."
+        )
+
+
+class DamagedFile(FetchError):
+    """A stored file is not what was written; *name* is the file in the storage."""
+
+    def __init__(self, title: str, name: str, begin: int) -> None:
+        super().__init__(
+            f"The stored file of {title} is damaged at byte {begin:,}: "
+            "repair it, or delete it and load it again."
+        )
+        self.name = name
+
+
+class StorageFull(FetchError):
+    def __init__(self, n_bytes: int) -> None:
+        super().__init__(
+            f"There is no room to store {n_bytes:,} bytes: delete a stored model, or load without storing."
+        )
+
+
+class InUse(FetchError):
+    def __init__(self, title: str) -> None:
+        super().__init__(
+            f"{title} is in use by another tab or program: close it there, or wait until it is done."
         )

@@ -21,12 +21,25 @@ class Message:
     content: str
 
 
+#: What a transfer does: bytes come, it waits to try again, a person has paused it, or another tab or program
+#: fetches the same file and this one waits for it.
+TransferState = Literal["receiving", "waiting", "paused", "elsewhere"]
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How much of a model has arrived. *total_bytes* is None while nobody has said."""
+    """How much of a model has arrived. *total_bytes* is None while nobody has said.
+
+    *from_storage_bytes* of them were stored before. *retry_in_s* counts from now, where *state* is "waiting".
+    *remark* is a sentence about what is unusual, such as a file that could not be stored.
+    """
 
     received_bytes: int
     total_bytes: int | None
+    state: TransferState = "receiving"
+    retry_in_s: float | None = None
+    from_storage_bytes: int = 0
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import js
@@ -12,7 +13,7 @@ import pyodide_js
 from pyodide.ffi import JsException, JsProxy, to_js
 
 from bitnet.errors import BadArgument, ConnectionBroken, NotFound, Refused, Unreachable
-from bitnet.host import Body
+from bitnet.host import Files, Response, answers
 from bitnet.host.workers import WorkerRanks, worker_cores
 from bitnet.ranks import Cores, Ranks
 
@@ -43,6 +44,8 @@ class BrowserHost:
 
     def __init__(self, kernel: str | None = None, ranks: Any = None) -> None:
         self._kernel, self._ranks = kernel, ranks
+        self.files: Files | None = None
+        self.why_no_files = "This browser is not asked to store models: they are fetched again each time."
         self.catalogue: Path | str = self._absolute("models/models.json") or "models/models.json"
 
     def core_name(self) -> str:
@@ -70,19 +73,23 @@ class BrowserHost:
             )
         return url
 
-    def open(self, source: Any) -> AbstractAsyncContextManager[Body]:
-        return _open_url(source) if isinstance(source, str) else _open_file(source)
+    def open(
+        self, source: Any, *, begin: int = 0, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> AbstractAsyncContextManager[Response]:
+        return _open_url(source, begin, headers) if isinstance(source, str) else _open_file(source, begin)
 
-    async def size_of(self, source: Any) -> int | None:
+    async def size_of(self, source: Any, *, headers: Mapping[str, str] = MappingProxyType({})) -> int | None:
         if not isinstance(source, str):
             return int(source.size)
         try:
-            response = await js.fetch(source, _object(method="HEAD"))
+            response = await js.fetch(source, _object(method="HEAD", headers=_object(**headers)))
         except JsException:
             return None  # reading it will tell what is wrong, if anything is
         if response.status in (404, 410):
             raise NotFound(source)
-        return _length(response) if response.ok else None  # some servers answer GET only
+        if not response.ok:  # some servers answer GET only
+            return None
+        return answers.answer(200, _header(response), 0).total_bytes
 
     @staticmethod
     def _absolute(url: str) -> str | None:
@@ -93,33 +100,31 @@ class BrowserHost:
 
 
 @asynccontextmanager
-async def _open_url(url: str) -> AsyncGenerator[Body]:
+async def _open_url(url: str, begin: int, headers: Mapping[str, str]) -> AsyncGenerator[Response]:
+    fields = {**headers, "Range": f"bytes={begin}-"} if begin else dict(headers)
     abort = js.AbortController.new()
     try:
         try:
-            response = await js.fetch(url, _object(signal=abort.signal))
+            response = await js.fetch(url, _object(signal=abort.signal, headers=_object(**fields)))
         except JsException as error:
             raise Unreachable(url, _reason(error)) from None
-        if response.status in (404, 410):
-            raise NotFound(url)
-        if not (response.ok and response.body):  # 204 has no body
+        if failure := answers.failure(url, response.status, _header(response), begin):
+            raise failure
+        if not response.body:
             raise Refused(url, response.status)
-        yield _StreamBody(response.body, url, _length(response))
+        yield _StreamBody(response.body, url, answers.answer(response.status, _header(response), begin))
     finally:
         abort.abort()
 
 
-def _length(response: Any) -> int | None:
-    """The size of a body; a compressed transfer states another one, which says nothing about the file."""
-    if response.headers.get("content-encoding"):
-        return None
-    length = response.headers.get("content-length")
-    return int(length) if length else None
+def _header(response: Any) -> Callable[[str], str | None]:
+    return lambda name: response.headers.get(name) or None
 
 
 @asynccontextmanager
-async def _open_file(file: Any) -> AsyncGenerator[Body]:
-    body = _StreamBody(file.stream(), file.name, int(file.size))
+async def _open_file(file: Any, begin: int) -> AsyncGenerator[Response]:
+    facts = answers.Answer(int(file.size), begin, validator="", accepts_ranges=True)
+    body = _StreamBody(file.slice(begin).stream() if begin else file.stream(), file.name, facts)
     try:
         yield body
     finally:
@@ -132,9 +137,10 @@ class _StreamBody:
     Pyodide's own buffer conversions fail for addresses of 2 GiB and above; ``HEAPU8.set`` does not.
     """
 
-    def __init__(self, stream: JsProxy, name: str, total_bytes: int | None) -> None:
-        self.total_bytes = total_bytes
-        self._name, self._received = name, 0
+    def __init__(self, stream: JsProxy, name: str, facts: answers.Answer) -> None:
+        self.total_bytes, self.begin = facts.total_bytes, facts.begin
+        self.validator, self.accepts_ranges = facts.validator, facts.accepts_ranges
+        self._name, self._received = name, facts.begin
         self._rest: Any = None  # of a chunk that was larger than the room for it
         self._buffer: Any = None
         try:

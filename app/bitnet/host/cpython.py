@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import socket
 import urllib.error
 import urllib.request
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import IO, Any
+from urllib.parse import urlsplit
 
-from bitnet.errors import BadArgument, ConnectionBroken, NotFound, Refused, Unreachable
+from bitnet.errors import BadArgument, Busy, ConnectionBroken, Refused, Unreachable
+from bitnet.host import Files, answers
+from bitnet.host.folder import Folder
 from bitnet.host.memory import memory_at
 from bitnet.native.threads import ThreadRanks
 from bitnet.ranks import Cores, Ranks
@@ -23,11 +28,17 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 class CPythonHost:
-    """The host of the command line and of plain Python programs."""
+    """The host of the command line and of plain Python programs.
+
+    Models are stored in ``$BITNET_CACHE``, else in ``~/.cache/bitnet``.
+    """
 
     def __init__(self) -> None:
         folder = os.environ.get("BITNET_MODELS")
         self.catalogue: Path | str = (Path(folder) if folder else CHECKOUT / "models") / "models.json"
+        cache = os.environ.get("BITNET_CACHE")
+        self.files: Files | None = Folder(Path(cache) if cache else Path.home() / ".cache" / "bitnet")
+        self.why_no_files = ""
 
     def core_name(self) -> str:
         return "libbitnet.so"
@@ -42,39 +53,90 @@ class CPythonHost:
         return source if source.startswith(("http://", "https://")) else Path(source)
 
     @asynccontextmanager
-    async def open(self, source: Any) -> AsyncGenerator[HttpBody, None]:
-        url = _checked(source)
+    async def open(
+        self, source: Any, *, begin: int = 0, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncGenerator[HttpBody, None]:
+        fields = {**headers, "Range": f"bytes={begin}-"} if begin else headers
+        response = await _ask("GET", _checked(source), fields, begin)
         try:
-            response = await asyncio.to_thread(urllib.request.urlopen, url, timeout=TIMEOUT_S)
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise (NotFound(source) if error.code in (404, 410) else Refused(source, error.code)) from None
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise Unreachable(source, str(getattr(error, "reason", error))) from error
-        with response:
-            yield HttpBody(source, response)
+            yield HttpBody(source, response, begin)
+        finally:
+            _end(response)
 
-    async def size_of(self, source: Any) -> int | None:
-        url = _checked(source)
+    async def size_of(self, source: Any, *, headers: Mapping[str, str] = MappingProxyType({})) -> int | None:
         try:
-            request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - locate() lets http(s) through only
-            response = await asyncio.to_thread(urllib.request.urlopen, request, timeout=TIMEOUT_S)
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code in (404, 410):
-                raise NotFound(source) from None
+            response = await _ask("HEAD", _checked(source), headers)
+        except (Refused, Busy):
             return None  # some servers answer GET only
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise Unreachable(source, str(getattr(error, "reason", error))) from error
-        with response:
-            length = response.headers.get("Content-Length")
-            return int(length) if length else None
+        total_bytes = answers.answer(200, response.headers.get, 0).total_bytes
+        _end(response)
+        return total_bytes
 
 
 def _checked(source: Any) -> str:
     if isinstance(source, str):
         return source
     raise BadArgument(f"A model cannot be read from {type(source).__name__}: give a URL, a path or bytes.")
+
+
+async def _ask(method: str, url: str, fields: Mapping[str, str], begin: int = 0) -> http.client.HTTPResponse:
+    """The answer to a request, made in a thread: one that nobody waits for any more is closed there."""
+    asked = asyncio.get_running_loop().run_in_executor(None, _answer_to, method, url, fields, begin)
+    try:
+        return await asyncio.shield(asked)
+    except asyncio.CancelledError:
+        asked.add_done_callback(_end_unwanted)
+        raise
+
+
+def _answer_to(method: str, url: str, fields: Mapping[str, str], begin: int) -> http.client.HTTPResponse:
+    try:
+        request = urllib.request.Request(url, method=method)  # noqa: S310 - locate() lets http(s) through only
+        for name, value in fields.items():
+            request.add_unredirected_header(name, value)
+        response = _OPENER.open(request, timeout=TIMEOUT_S)
+        status, header = response.status, response.headers.get
+    except urllib.error.HTTPError as error:
+        response, status, header = error, error.code, error.headers.get
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise Unreachable(url, str(getattr(error, "reason", error))) from error
+    if failure := answers.failure(url, status, header, begin):
+        response.close()
+        raise failure
+    return response  # type: ignore[no-any-return]
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Other origins get to know which bytes are wanted, but no other field of a request, least a token."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        following = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if following:
+            same = urlsplit(newurl)[:2] == urlsplit(req.full_url)[:2]
+            for name, value in req.unredirected_hdrs.items():
+                if name == "Range" or (same and name != "Host"):
+                    following.add_unredirected_header(name, value)
+        return following
+
+
+_OPENER = urllib.request.build_opener(_Redirects)
+
+
+def _end(response: http.client.HTTPResponse) -> None:
+    """Close a response, from which a thread may be reading: closing alone would wait for that."""
+    with (
+        suppress(OSError, ValueError, AttributeError),  # it has ended by itself
+        socket.socket(fileno=os.dup(response.fileno())) as connection,
+    ):
+        connection.shutdown(socket.SHUT_RDWR)
+    response.close()
+
+
+def _end_unwanted(asked: asyncio.Future[http.client.HTTPResponse]) -> None:
+    if asked.exception() is None:
+        _end(asked.result())
 
 
 class HttpBody:
@@ -86,18 +148,20 @@ class HttpBody:
 
     BUFFER_BYTES = 1 << 20
 
-    def __init__(self, url: str, response: http.client.HTTPResponse) -> None:
-        self.total_bytes = response.length
-        self._url, self._response, self._received = url, response, 0
+    def __init__(self, url: str, response: http.client.HTTPResponse, asked: int) -> None:
+        facts = answers.answer(response.status, response.headers.get, asked)
+        self.total_bytes, self.begin = facts.total_bytes, facts.begin
+        self.validator, self.accepts_ranges = facts.validator, facts.accepts_ranges
+        self._url, self._response, self._position = url, response, facts.begin
         self._buffer = memoryview(bytearray(self.BUFFER_BYTES))
 
     async def read_into(self, address: int, capacity: int) -> int:
         try:
             n_bytes = await asyncio.to_thread(self._response.readinto, self._buffer[:capacity])
-        except (OSError, http.client.HTTPException):
-            raise ConnectionBroken(self._url, self._received, self.total_bytes) from None
+        except (OSError, ValueError, http.client.HTTPException):
+            raise ConnectionBroken(self._url, self._position, self.total_bytes) from None
         memory_at(address, n_bytes)[:] = self._buffer[:n_bytes]
-        self._received += n_bytes
-        if n_bytes == 0 and self.total_bytes is not None and self._received < self.total_bytes:
-            raise ConnectionBroken(self._url, self._received, self.total_bytes)
+        self._position += n_bytes
+        if n_bytes == 0 and self.total_bytes is not None and self._position < self.total_bytes:
+            raise ConnectionBroken(self._url, self._position, self.total_bytes)
         return n_bytes
