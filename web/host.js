@@ -2,6 +2,7 @@
 // Python sends, and forwards what the visitor does. It decides nothing: what a button does is Python's business.
 
 import { isolate, mayIsolate } from "./isolation.js";
+import { rankPort } from "./rank_workers.js";
 
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
@@ -132,8 +133,8 @@ const worker = new Worker(new URL("./worker.js", import.meta.url), {
   },
 });
 
-/** @param {ToWorker} toWorker */
-const post = (toWorker) => worker.postMessage(toWorker);
+/** @param {ToWorker} toWorker @param {Transferable[]} [transfer] */
+const post = (toWorker, transfer = []) => worker.postMessage(toWorker, transfer);
 
 /** @param {string} name @param {Record<string, string>} [fields] @param {File[]} [files] */
 function tell(name, fields = {}, files = []) {
@@ -154,7 +155,8 @@ worker.addEventListener("error", (event) => {
 });
 
 if (knowsModules) {
-  post({ type: "start", query: location.search, saved: saved(), mayIsolate });
+  const ranks = rankPort();
+  post({ type: "start", query: location.search, saved: saved(), ranks, mayIsolate }, [ranks]);
 } else {
   worker.terminate();
   fail("This browser cannot run module workers, which the engine needs: update it, or use a current browser.");

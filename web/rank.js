@@ -1,5 +1,6 @@
 // The worker of a rank above 0: the core without Python, with its own memory, which holds this rank's part of a model.
 // It takes the bytes that ranks.js sends, and makes every call that rank 0 makes (bitnet.native.peer is its twin).
+// The page, which has made it, says nothing but which port leads to rank 0.
 
 import { Exchange } from "./exchange.js";
 
@@ -7,9 +8,6 @@ import { Exchange } from "./exchange.js";
 /** @typedef {import("./ranks.js").FromRank} FromRank */
 
 const EXCHANGE_FAILED = 9;
-
-/** @param {FromRank} message */
-const tell = (message) => postMessage(message);
 
 class Part {
   /** @type {Map<number, number>} */
@@ -163,8 +161,13 @@ async function start({ shared, rank, nRanks, wasm, kernel }) {
   part = new Part(core, new Exchange(shared, rank, nRanks, () => core.HEAPU8), kernel);
 }
 
-addEventListener("message", async ({ data }) => {
-  const message = /** @type {ToRank} */ (data);
+addEventListener("message", ({ data }) => {
+  const rank0 = /** @type {MessagePort} */ (data);
+  rank0.onmessage = (event) => receive(event.data, (message) => rank0.postMessage(message));
+});
+
+/** @param {ToRank} message @param {(message: FromRank) => void} tell */
+async function receive(message, tell) {
   switch (message.type) {
     case "start":
       try {
@@ -179,4 +182,4 @@ addEventListener("message", async ({ data }) => {
     case "call":
       return part?.call(message.number, message.call, message.given);
   }
-});
+}

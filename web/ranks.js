@@ -1,5 +1,6 @@
 // Several cores for one model: rank 0 is the core in the engine's worker, the others are workers of their own, each
-// with a part of every matrix. Python (bitnet.host.workers) starts them here, and tells what to call.
+// with a part of every matrix. Python (bitnet.host.workers) starts them here, and tells what to call. The page makes
+// the workers (rank_workers.js): from here on they are ports.
 
 import { Exchange, PATIENCE_MS } from "./exchange.js";
 
@@ -11,6 +12,8 @@ import { Exchange, PATIENCE_MS } from "./exchange.js";
  */
 
 /** @typedef {{ type: "started" } | { type: "refused", reason: string } | { type: "taken", nBytes: number }} FromRank */
+
+/** @typedef {import("./rank_workers.js").ToPage} ToPage */
 
 /** The module of Pyodide, which holds rank 0. @typedef {{ HEAPU8: Uint8Array,
  *   addFunction(f: Function, signature: string): number, removeFunction(pointer: number): void }} PyodideModule */
@@ -38,20 +41,26 @@ class Peer {
   /** Somebody waits until bytes have been taken. */
   wake = () => {};
 
-  constructor() {
-    this.worker = new Worker(new URL("./rank.js", import.meta.url), { type: "module" });
+  /** @param {MessagePort} page */
+  constructor(page) {
+    const [toRank, toDesk] = [new MessageChannel(), new MessageChannel()];
+    this.port = toRank.port1;
+    this.desk = toDesk.port1;
+    /** @type {ToPage} */
+    const message = { rank: toRank.port2, desk: toDesk.port2 };
+    page.postMessage(message, [message.rank, message.desk]);
   }
 
   /** @param {ToRank} message @param {Transferable[]} [transfer] */
   post(message, transfer = []) {
-    this.worker.postMessage(message, transfer);
+    this.port.postMessage(message, transfer);
   }
 
   /** @param {Extract<ToRank, { type: "start" }>} message */
   start(message) {
     const started = new Promise((resolve, reject) => {
-      this.worker.addEventListener("error", (event) => reject(new Error(event.message || "its script cannot be loaded")));
-      this.worker.addEventListener("message", ({ data }) => {
+      this.desk.onmessage = ({ data }) => reject(new Error(data));
+      this.port.onmessage = ({ data }) => {
         const fromRank = /** @type {FromRank} */ (data);
         if (fromRank.type === "started") resolve(undefined);
         if (fromRank.type === "refused") reject(new Error(fromRank.reason));
@@ -59,7 +68,7 @@ class Peer {
           this.waitingBytes -= fromRank.nBytes;
           this.wake();
         }
-      });
+      };
     });
     this.post(message);
     return within(started, START_MS);
@@ -72,39 +81,34 @@ class Peer {
     while (this.waitingBytes > MOST_WAITING_BYTES)
       await within(new Promise((resolve) => (this.wake = () => resolve(undefined))), PATIENCE_MS);
   }
+
+  /** Have the worker ended. */
+  end() {
+    this.desk.postMessage(null);
+    this.port.close();
+  }
 }
 
 /** The ranks of one model, seen from rank 0. To be closed, also when they could not be started. */
-export class Ranks {
+class Ranks {
   call = 0;
   closed = false;
   /** Why nothing goes any more. */
   lost = "";
 
-  /** @param {PyodideModule} pyodide @param {number} nRanks */
-  constructor(pyodide, nRanks) {
+  /** @param {PyodideModule} pyodide @param {number} nRanks @param {MessagePort} page */
+  constructor(pyodide, nRanks, page) {
     this.pyodide = pyodide;
     this.nRanks = nRanks;
     this.shared = new SharedArrayBuffer(Exchange.sharedBytes(nRanks));
     this.rank0 = new Exchange(this.shared, 0, nRanks, () => pyodide.HEAPU8);
-    /** @type {Peer[]} */
-    this.peers = [];
-    try {
-      while (this.peers.length < nRanks - 1) this.peers.push(new Peer());
-      /** For bn_model_new. */
-      this.exchange = pyodide.addFunction(
-        /** @type {typeof this.rank0.gather} */
-        (...given) => (this.lost || this.closed ? 1 : this.rank0.gather(...given)),
-        "iiiiiii",
-      );
-    } catch (error) {
-      this.endPeers(); // nobody can close what was not made
-      throw error;
-    }
-  }
-
-  endPeers() {
-    for (const peer of this.peers) peer.worker.terminate();
+    /** For bn_model_new. */
+    this.exchange = pyodide.addFunction(
+      /** @type {typeof this.rank0.gather} */
+      (...given) => (this.lost || this.closed ? 1 : this.rank0.gather(...given)),
+      "iiiiiii",
+    );
+    this.peers = Array.from({ length: nRanks - 1 }, () => new Peer(page));
   }
 
   /**
@@ -167,7 +171,16 @@ export class Ranks {
   close() {
     if (this.closed) return;
     this.closed = true;
-    this.endPeers();
+    for (const peer of this.peers) peer.end();
     this.pyodide.removeFunction(this.exchange);
   }
 }
+
+/**
+ * What Python takes to share models between cores.
+ * @param {MessagePort} page `rankPort()` of rank_workers.js, from the page
+ */
+export const ranksFrom = (page) => ({
+  /** @param {PyodideModule} pyodide @param {number} nRanks */
+  make: (pyodide, nRanks) => new Ranks(pyodide, nRanks, page),
+});

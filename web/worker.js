@@ -1,7 +1,7 @@
 // The engine's worker: starts the one Pyodide of this page, then hands every event to Python.
 // What is on the page is decided in bitnet.page; this file only opens the door.
 
-import * as ranks from "./ranks.js";
+import { ranksFrom } from "./ranks.js";
 
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
@@ -40,7 +40,7 @@ addEventListener("message", ({ data }) => {
 /** @param {ToWorker} message */
 async function deliver(message) {
   const page = await python;
-  if (message.type === "start") page.start(message.query, message.saved, ranks, message.mayIsolate);
+  if (message.type === "start") page.start(message.query, message.saved, ranksFrom(message.ranks), message.mayIsolate);
   else page.receive(message.number, message.name, JSON.stringify(message.fields), message.files);
 }
 

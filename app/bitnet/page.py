@@ -330,7 +330,7 @@ _page: Page | None = None
 def start(query: str, saved: str, ranks: Any, may_isolate: bool) -> None:
     """Begin: *query* is the page's ``location.search``, *saved* its last snapshot or "".
 
-    *ranks* is the module of web/ranks.js; *may_isolate* as ``Page`` takes it.
+    *ranks* is what ``ranksFrom`` of web/ranks.js gave; *may_isolate* as ``Page`` takes it.
     """
     from bitnet.host.browser import BrowserHost
 

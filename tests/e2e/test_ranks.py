@@ -47,8 +47,9 @@ said = []
 async with await load() as model:
     for attempt in range(2):
         try:
-            async for token in model.generate([1, 2, 3], max_tokens=50, temperature=0):
-                model.engine.model.ranks._ranks.peers[0].worker.terminate()
+            for answer in range(1000):  # the page ends the worker when it comes to it
+                async for token in model.generate([1, 2, 3], max_tokens=50, temperature=0):
+                    model.engine.model.ranks._ranks.peers[0].end()
         except bitnet.BitNetError as error:
             said.append(f"{type(error).__name__}: {error}")
 async with await load() as model:
@@ -62,9 +63,7 @@ ONE_WORKER = """
 import json, logging, bitnet
 from bitnet.host.browser import BrowserHost
 from bitnet.ranks import Cores
-from pyodide.code import run_js
 given = json.loads(data)
-counts = run_js(given["limit"])
 warnings = []
 handler = logging.Handler()
 handler.emit = lambda record: warnings.append(record.getMessage())
@@ -77,30 +76,40 @@ class Host(BrowserHost):
 try:
     await bitnet.load(given["model"], ranks=3, host=Host(None, ranks))
 except bitnet.BitNetError as error:
-    said = [f"{type(error).__name__}: {error}", counts.made, counts.ended]
+    said = [f"{type(error).__name__}: {error}"]
 bitnet.ranks.SMALL_FILE_BYTES = 1_000_000
 async with await bitnet.load(given["model"], host=Host(None, ranks)) as model:
     said += [model.info.n_ranks, *warnings]
 logging.getLogger("bitnet").removeHandler(handler)
-counts.restore()
 json.dumps(said)
 """
 
-LIMIT = """
-const counts = { made: 0, ended: 0, restore: () => (globalThis.Worker = Real) };
-const Real = Worker;
-globalThis.Worker = class extends Real {
-  constructor(...given) {
-    if (counts.made - counts.ended > 0) throw new Error("there is no second worker");
-    super(...given);
-    counts.made++;
-  }
-  terminate() {
-    counts.ended++;
-    super.terminate();
-  }
-};
-counts;
+LIMIT = """() => {
+  window.Unlimited = Worker;
+  window.counts = { made: 0, ended: 0 };
+  window.Worker = class extends Worker {
+    constructor(...given) {
+      if (counts.made > counts.ended) throw new Error("there is no second worker");
+      super(...given);
+      counts.made++;
+    }
+    terminate() {
+      counts.ended++;
+      super.terminate();
+    }
+  };
+}"""
+
+# Where an engine's worker makes workers itself, Firefox under a driver stops in two of three runs of this.
+AGAIN = """
+import json, bitnet
+from bitnet.host.browser import BrowserHost
+given = json.loads(data)
+counts = []
+for start in range(given["n_starts"]):
+    async with await bitnet.load(given["model"], ranks=3, host=BrowserHost(None, ranks)) as model:
+        counts.append(model.info.n_ranks)
+json.dumps(counts)
 """
 
 REFUSED = """
@@ -126,13 +135,6 @@ def notebook(browser: Browser, isolated_site: str) -> Iterator[Notebook]:
     visitor.leave()
 
 
-@pytest.fixture(autouse=True)
-def not_in_firefox(browser_name: str) -> None:
-    """Of some dozens of runs two hung there for minutes while ranks started; why is not known yet."""
-    if browser_name == "firefox":
-        pytest.skip("starting ranks in Firefox now and then never ends: see docs/status.md")
-
-
 @pytest.mark.parametrize("kernel", [None, "simd128"])
 @pytest.mark.parametrize("n_ranks", [1, 2, 3])
 def test_any_number_of_ranks_gives_the_same_bits(
@@ -147,6 +149,10 @@ def test_any_number_of_ranks_gives_the_same_bits(
     assert n_prompts == 2
 
 
+def test_ranks_are_started_again_and_again(notebook: Notebook) -> None:
+    assert notebook.run(AGAIN, model=MODEL, n_starts=25) == [3] * 25
+
+
 def test_a_rank_that_dies_is_one_sentence_and_the_next_model_works(notebook: Notebook) -> None:
     first, second, answer = notebook.run(KILL, model=MODEL)
     assert first == "ExchangeFailed: Rank 1 of 2 has not answered for 10 seconds: open the model again."
@@ -155,9 +161,11 @@ def test_a_rank_that_dies_is_one_sentence_and_the_next_model_works(notebook: Not
 
 
 def test_workers_that_cannot_be_had_leave_one_core_to_who_did_not_ask(notebook: Notebook) -> None:
-    said, n_made, n_ended, n_ranks, warning = notebook.run(ONE_WORKER, model=MODEL, limit=LIMIT)
+    notebook.page.evaluate(LIMIT)
+    said, n_ranks, warning = notebook.run(ONE_WORKER, model=MODEL)
+    notebook.page.wait_for_function("counts.made > 0 && counts.made === counts.ended")
+    notebook.page.evaluate("void (window.Worker = Unlimited)")
     assert said == "ExchangeFailed: 3 cores cannot be used (there is no second worker): choose 1."
-    assert (n_made, n_ended) == (1, 1)
     assert n_ranks == 1
     assert warning.startswith("The model gets one core: 3 cores cannot be used")
 

@@ -45,15 +45,19 @@ json.dumps(found)
 """
 
 
+# A worker that has come to a stop is an error after five minutes.
+RUN = """([code, data]) => new Promise((resolve, reject) => {
+  setTimeout(() => reject(new Error("Python has not answered for 5 minutes")), 300_000);
+  window.runPython(code, data).then(resolve, reject);
+})"""
+
+
 class Notebook:
     def __init__(self, visitor: Visitor) -> None:
-        self._visitor = visitor
+        self.page = visitor.page
 
     def run(self, code: str, **given: Any) -> Any:
-        result = self._visitor.page.evaluate(
-            "([code, data]) => window.runPython(code, data)", [code, json.dumps(given)]
-        )
-        return json.loads(result)
+        return json.loads(self.page.evaluate(RUN, [code, json.dumps(given)]))
 
 
 @pytest.fixture(scope="module")

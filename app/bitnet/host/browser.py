@@ -39,7 +39,7 @@ class BrowserHost:
 
     Args:
         kernel: A kernel set that has been asked for; it decides which build of the core has to be opened.
-        ranks: The module of web/ranks.js, for models that several cores share.
+        ranks: What ``ranksFrom`` of web/ranks.js gave, for models that several cores share.
     """
 
     def __init__(self, kernel: str | None = None, ranks: Any = None) -> None:

@@ -16,9 +16,9 @@ MOST_RANKS = 64  # more than that wait for each other rather than compute
 USUAL_RANKS = 4  # leaves a large machine to its other programs; memory is what limits by then
 
 
-def worker_cores(module: Any) -> Cores:
-    """What this browser gives; *module* is that of web/ranks.js, None where a page has not brought it."""
-    if module is None:
+def worker_cores(maker: Any) -> Cores:
+    """What a browser gives; *maker* is that of ``ranksFrom`` in web/ranks.js, None where there is none."""
+    if maker is None:
         return Cores(why="this page does not bring ranks.js along")
     if getattr(js, "document", None):
         return Cores(why="Python runs in the page itself instead of a worker, where it must not wait")
@@ -37,14 +37,14 @@ class WorkerRanks:
         self.seat = Seat(rank=0, n_ranks=n_ranks, exchange=int(ranks.exchange))
 
     @classmethod
-    async def start(cls, module: Any, n_ranks: int, instructions: str, kernel: str | None) -> WorkerRanks:
+    async def start(cls, maker: Any, n_ranks: int, instructions: str, kernel: str | None) -> WorkerRanks:
         """Start them with the build of the core for *instructions*, "relaxed" or "simd128".
 
         Raises:
             ExchangeFailed: A worker cannot be started.
         """
         try:
-            ranks = module.Ranks.new(pyodide_js._module, n_ranks)
+            ranks = maker.make(pyodide_js._module, n_ranks)
             try:
                 await ranks.start(instructions, kernel or "")
             except BaseException:  # also when the load was cancelled

@@ -1,6 +1,10 @@
 // window.runPython(code, data): run Python in the worker, with `data` as a string; resolves to what it returns.
 
+import { rankPort } from "../rank_workers.js";
+
 const worker = new Worker("worker.js", { type: "module" });
+const port = rankPort();
+worker.postMessage({ port }, [port]);
 
 /** @param {string} code @param {string} data */
 window.runPython = (code, data) =>

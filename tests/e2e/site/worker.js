@@ -1,7 +1,7 @@
 // A Pyodide as somebody else's page or notebook would start it, with micropip and nothing of this project.
 
 import { loadPyodide } from "../pyodide/pyodide.mjs";
-import * as ranks from "../ranks.js";
+import { ranksFrom } from "../ranks.js";
 
 const here = (path) => new URL(path, import.meta.url).href;
 
@@ -14,7 +14,10 @@ const started = loadPyodide({
   stdout: () => {},
 });
 
-addEventListener("message", async ({ data: { code, data } }) => {
+let ranks; // of the first message
+
+addEventListener("message", async ({ data: { port, code, data } }) => {
+  if (port) return (ranks = ranksFrom(port));
   try {
     const pyodide = await started;
     const globals = pyodide.toPy({ data });
