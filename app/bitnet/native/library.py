@@ -92,7 +92,9 @@ EXCEPTIONS: dict[int, type[errors.BitNetError]] = {
 
 SPINS = 16  # products, some 10 us each at most, between two looks at the clock
 LEAP = 0.004  # seconds that a kernel runs at a time: a browser's clock may be as coarse as a millisecond
-ROUNDS = 2
+MOST_ROUNDS = 12
+SETTLED_ROUNDS = 3  # without a gain: what an engine compiles anew meanwhile, and other work, is over then
+GAIN = 1.05
 
 _fastest: dict[Path, str] = {}  # by the core's path
 
@@ -100,16 +102,27 @@ _fastest: dict[Path, str] = {}  # by the core's path
 def race(
     names: Sequence[str], run: Callable[[str], object], clock: Callable[[], float] = time.perf_counter
 ) -> str:
-    """The name whose *run* was done most often in the same time, in turns; "scalar" if there is none."""
+    """The name whose *run* was done most often in the same time, in turns; "scalar" if there is none.
+
+    The best turn of each counts, and turns are taken until none gets better: an engine compiles a function
+    better once it has run for a while, and a busy machine takes some turns away.
+    """
     if len(names) < 2:
         return names[0] if names else "scalar"
     rates = dict.fromkeys(names, 0.0)
-    for name in [*names] * ROUNDS:
-        count, begin = 0, clock()
-        while (passed := clock() - begin) < LEAP:
-            run(name)
-            count += 1
-        rates[name] = max(rates[name], count / passed)
+    n_settled = 0
+    for _ in range(MOST_ROUNDS):
+        n_settled += 1
+        for name in names:
+            count, begin = 0, clock()
+            while (passed := clock() - begin) < LEAP:
+                run(name)
+                count += 1
+            if count / passed > GAIN * rates[name]:
+                n_settled = 0
+            rates[name] = max(rates[name], count / passed)
+        if n_settled == SETTLED_ROUNDS:
+            break
     return max(names, key=lambda name: rates[name])
 
 
