@@ -59,6 +59,10 @@ inline void dot_rows(const uint8_t* codes, size_t stream_stride, size_t n_cols, 
   for (size_t s = 0; s < n_streams; ++s) out[s * out_stride] = sum_of_lanes(sum[s]);
 }
 
+// Both sums are made here, and not where they are used next. Left alone the compiler moves each product behind the
+// last load of the step; then engines find more numbers alive than there are registers, and spill the sums.
+inline void in_order(v128_t& low, v128_t& high) noexcept { asm volatile("" : "+r"(low), "+r"(high)); }
+
 // The same with the instruction that adds four products to 32 bits at once: a single one on processors with AVX-VNNI or
 // Arm's dot product, several on others.
 template <size_t n_streams>
@@ -68,21 +72,27 @@ inline void dot_add_rows(const uint8_t* codes, size_t stream_stride, size_t n_co
   const v128_t high_pair = wasm_i8x16_splat(0x0c);
   v128_t low[n_streams], high[n_streams];  // `high` counts codes four times
   for (size_t s = 0; s < n_streams; ++s) low[s] = high[s] = wasm_i32x4_splat(0);
-  for (size_t col = 0; col < n_cols; col += 128)
-    for (size_t half = 0; half < 32; half += 16) {
-      const v128_t x0 = wasm_v128_load(x + col + half);
-      const v128_t x1 = wasm_v128_load(x + col + half + 32);
-      const v128_t x2 = wasm_v128_load(x + col + half + 64);
-      const v128_t x3 = wasm_v128_load(x + col + half + 96);
-      for (size_t s = 0; s < n_streams; ++s) {
-        const v128_t bytes = wasm_v128_load(codes + s * stream_stride + col / 4 + half);
-        const v128_t upper = wasm_u16x8_shr(bytes, 4);
-        low[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x3, wasm_v128_and(bytes, low_pair), low[s]);
-        high[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x2, wasm_v128_and(bytes, high_pair), high[s]);
-        low[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x1, wasm_v128_and(upper, low_pair), low[s]);
-        high[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x0, wasm_v128_and(upper, high_pair), high[s]);
-      }
+  // A step takes 16 bytes of codes of every row: of a block of 128 columns the even or the odd runs of 16.
+  const uint8_t* at = codes;
+  const int8_t* x_at = x;
+  for (size_t step = 0; step < n_cols / 64; ++step) {
+    const v128_t x2 = wasm_v128_load(x_at + 64), x3 = wasm_v128_load(x_at + 96);
+    for (size_t s = 0; s < n_streams; ++s) {
+      const v128_t bytes = wasm_v128_load(at + s * stream_stride);
+      low[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x3, wasm_v128_and(bytes, low_pair), low[s]);
+      high[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x2, wasm_v128_and(bytes, high_pair), high[s]);
+      in_order(low[s], high[s]);
     }
+    const v128_t x0 = wasm_v128_load(x_at), x1 = wasm_v128_load(x_at + 32);
+    for (size_t s = 0; s < n_streams; ++s) {
+      const v128_t upper = wasm_u16x8_shr(wasm_v128_load(at + s * stream_stride), 4);
+      low[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x1, wasm_v128_and(upper, low_pair), low[s]);
+      high[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x0, wasm_v128_and(upper, high_pair), high[s]);
+      in_order(low[s], high[s]);
+    }
+    at += 16;
+    x_at += step % 2 == 0 ? 16 : 112;
+  }
   for (size_t s = 0; s < n_streams; ++s)
     out[s * out_stride] = sum_of_lanes(wasm_i32x4_add(low[s], wasm_i32x4_shr(high[s], 2)));
 }
