@@ -69,15 +69,21 @@ def ternary_sums(weights: NDArray[np.int8], q: NDArray[np.int8]) -> Integers:
     return weights.astype(np.int32) @ q.astype(np.int32)
 
 
+def scaled_sums(matrix: Ternary, q: NDArray[np.int8]) -> Floats:
+    """The same of each run of columns that has a scale, times that scale: shape (n_rows, n_runs)."""
+    n_runs = matrix.scales.shape[1]
+    runs = zip(np.split(matrix.weights, n_runs, axis=1), np.split(q, n_runs), strict=True)
+    return np.stack([ternary_sums(*run) for run in runs], axis=1) * matrix.scales
+
+
 def multiply(matrix: Tensor, x: Floats, observe: Callable[[str, NDArray[Any]], object]) -> Floats:
     """matrix . x, shape (n_rows,): BitLinear for ternary matrices, an ordinary product for all others."""
     observe("input", x)
     if isinstance(matrix, Ternary):
         q, scale = quantise(x)
-        sums = ternary_sums(matrix.weights, q)
         observe("quantised", q)
-        observe("sums", sums)
-        return sums / np.float64(scale) * np.float64(matrix.scale)
+        observe("sums", ternary_sums(matrix.weights, q))
+        return scaled_sums(matrix, q).sum(axis=1) / np.float64(scale)
     return matrix @ x
 
 
@@ -165,7 +171,7 @@ class Reference:
 
     def embedding(self, token: int) -> Floats:
         table = self.tensors["token_embd.weight"]
-        return table.weights[token] * np.float64(table.scale) if isinstance(table, Ternary) else table[token]
+        return table.weights[token] * table.scales[0, 0] if isinstance(table, Ternary) else table[token]
 
     def forward(self, token: int, observe: Observer = lambda *_: None) -> Floats:
         """Run *token* at the next position; logits, shape (n_vocab,)."""

@@ -1,7 +1,8 @@
 """Reads a GGUF file into NumPy: metadata, and every tensor as numbers. The slow twin of the core's loader.
 
 Layouts: the GGUF specification (version 3); I2_S from bitnet.cpp (docs/decisions/0001-own-core.md). All other
-types are decoded by the `gguf` package of the llama.cpp project, which knows nothing of this core.
+types are decoded by the `gguf` package of the llama.cpp project, which knows nothing of this core. A layer's
+matrix in TQ1_0 or TQ2_0 is ternary, as one in I2_S is (docs/decisions/0043-ternary-blocks.md).
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ Floats = NDArray[np.float64]
 
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 STRING, ARRAY = 8, 9
-I2_S = 36
+TQ1_0, TQ2_0, I2_S = 34, 35, 36
 
 
 @dataclass(frozen=True, slots=True)
 class Ternary:
-    """An I2_S matrix: weights -1, 0, +1 (int8, shape (n_rows, n_cols)) and the one scale of all of them."""
+    """A ternary matrix: weights -1, 0, +1 (int8, shape (n_rows, n_cols)) and what multiplies them.
+
+    *scales* are of equal runs of columns in each row, shape (n_rows, n_runs), or one for all, shape (1, 1).
+    """
 
     weights: NDArray[np.int8]
-    scale: np.float32
-
-    def floats(self) -> Floats:
-        return self.weights * np.float64(self.scale)
+    scales: Floats
 
 
 Tensor = Ternary | Floats
@@ -84,17 +85,26 @@ def read_gguf(data: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
         table.append((name, shape[::-1], reader.scalar("I"), reader.scalar("Q")))
     alignment = metadata.get("general.alignment", 32)
     begin = -(-reader.at // alignment) * alignment
-    return metadata, {name: tensor(data, begin + offset, kind, shape) for name, shape, kind, offset in table}
+    return metadata, {
+        name: tensor(data, begin + offset, kind, shape, of_a_layer=name.startswith("blk."))
+        for name, shape, kind, offset in table
+    }
 
 
-def tensor(data: bytes, begin: int, kind: int, shape: tuple[int, ...]) -> Tensor:
+def tensor(data: bytes, begin: int, kind: int, shape: tuple[int, ...], *, of_a_layer: bool) -> Tensor:
     n = int(np.prod(shape))
     if kind == I2_S:
         return ternary(data[begin : begin + n // 4 + 4], shape)
     number = gguf.GGMLQuantizationType(kind)
     elements, n_bytes = gguf.GGML_QUANT_SIZES[number]
     rows = np.frombuffer(data, np.uint8, n // elements * n_bytes, begin).reshape(*shape[:-1], -1)
-    return gguf.quants.dequantize(rows, number).astype(np.float64).reshape(shape)
+    floats: Floats = gguf.quants.dequantize(rows, number).astype(np.float64).reshape(shape)
+    if of_a_layer and kind in (TQ1_0, TQ2_0):  # a block ends with its scale, a half float
+        scales = rows.reshape(-1, n_bytes)[:, -2:].copy().view("<f2").astype(np.float64)
+        weights = np.zeros((len(scales), elements))
+        np.divide(floats.reshape(weights.shape), scales, where=scales != 0, out=weights)
+        return Ternary(weights.astype(np.int8).reshape(shape), scales.reshape(shape[0], -1))
+    return floats
 
 
 def ternary(data: bytes, shape: tuple[int, ...]) -> Ternary:
@@ -108,4 +118,4 @@ def ternary(data: bytes, shape: tuple[int, ...]) -> Ternary:
     if codes.max() > 2:
         raise ValueError("an I2_S tensor has the code 3, which stands for no weight")
     weights = (codes.astype(np.int8) - 1).reshape(shape)
-    return Ternary(weights, np.frombuffer(data, "<f4", 1, len(data) - 4)[0])
+    return Ternary(weights, np.frombuffer(data, "<f4", 1, len(data) - 4).astype(np.float64).reshape(1, 1))

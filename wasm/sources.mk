@@ -2,7 +2,7 @@
 CORE_SOURCES := $(addprefix src/,api.cpp arithmetic.cpp byte_alphabet.cpp byte_pair_encoder.cpp config.cpp \
   forward.cpp gguf.cpp json.cpp kernel_check.cpp loader.cpp merges.cpp metadata.cpp model_info.cpp \
   multiply.cpp ops.cpp output.cpp output_screen.cpp pre_tokenizer.cpp quoted.cpp sampler.cpp sentence_piece_encoder.cpp session.cpp special_ids.cpp \
-  special_tokens.cpp status.cpp tensor_type.cpp tokenizer.cpp unicode.cpp unicode_tables.cpp vocabulary.cpp \
+  special_tokens.cpp status.cpp tensor_type.cpp ternary_blocks.cpp tokenizer.cpp unicode.cpp unicode_tables.cpp vocabulary.cpp \
   weights.cpp)
 
 # Of the native build only: ranks as threads.

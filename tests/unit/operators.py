@@ -12,7 +12,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from reference import Reference, attend, gate, half, quantise, rms_norm, rope_angles, rotate, ternary_sums
+from reference import (
+    Reference,
+    attend,
+    gate,
+    half,
+    quantise,
+    rms_norm,
+    rope_angles,
+    rotate,
+    scaled_sums,
+    ternary_sums,
+)
 from reference_file import Floats, Tensor, Ternary
 from tapped import Key
 
@@ -84,8 +95,13 @@ class Operators:
             np.testing.assert_array_equal(self.take(f"{name}.quantised", layer, position), q)
             sums = ternary_sums(matrix.weights, q)
             np.testing.assert_array_equal(self.take(f"{name}.sums", layer, position), sums)
-            wanted = sums / np.float64(scale) * np.float64(matrix.scale)
-            bound = 2 * U * np.abs(wanted)  # the sum itself is exact: one division, one product
+            parts = scaled_sums(matrix, q) / np.float64(scale)
+            wanted = parts.sum(axis=1)
+            # Where a row has one scale, the sum itself is exact: one division, one product. Else products are
+            # added.
+            one_scale = (matrix.scales == matrix.scales[:, :1]).all(axis=1)
+            n_roundings = np.where(one_scale, 2, 2 + parts.shape[1])
+            bound = n_roundings * U * np.where(one_scale, np.abs(wanted), np.abs(parts).sum(axis=1))
         else:
             wanted = matrix @ x
             bound = sum_roundings(len(x)) * U * (np.abs(matrix) @ np.abs(x))

@@ -15,12 +15,16 @@ import pytest
 CLEAR_MARGIN = 1.2  # beyond the robust tokens, ids of two right engines agree only above it
 MAX_RELATIVE_RMS = 0.08
 
+#: Tokens are robust if the other engine agrees with exact arithmetic on them. In TQ1_0 neither of the two
+#: rounds activations as the core does (docs/decisions/0043-ternary-blocks.md): only clear margins count.
+NONE_IS_ROBUST = "dev-llama-tq1_0"
+
 #: Positions compared, of 72 each: fewer where the margins of a random model are small.
 COMPARED = {
     "dev-bitnet158-i2s": 63,
     "dev-bitnet-silu-i2s": 71,
     "dev-llama-i2s": 58,
-    "dev-llama-tq1_0": 72,
+    "dev-llama-tq1_0": 56,
     "dev-qwen2-q8_0": 72,
     "dev-qwen3-q8_0": 72,
 }
@@ -64,9 +68,8 @@ def test_logits_are_near_the_other_engine_and_clear_ids_are_its_own(
         assert min(relative_rms(last, floats(entry[key]), entry["std"]) for key in others) <= MAX_RELATIVE_RMS
         first = floats(entry["native_first_logits_f32_b64"])
         assert relative_rms(rows[0], first, entry["std"]) <= MAX_RELATIVE_RMS
-        steps = [
-            step for step, margin in enumerate(margins) if step < entry["robust_len"] or margin > CLEAR_MARGIN
-        ]
+        n_robust = 0 if name == NONE_IS_ROBUST else entry["robust_len"]
+        steps = [step for step, margin in enumerate(margins) if step < n_robust or margin > CLEAR_MARGIN]
         assert steps, f"nothing to compare in {entry['text']!r}"
         for step in steps:
             row = rows[len(entry["ids"]) - 1 + step]

@@ -128,9 +128,9 @@ BN_API uint64_t bn_model_position(const bn_model* model) BN_NOEXCEPT; /* bytes c
 
 /* One JSON object, valid until the header of another part arrives, the model is finished or freed; NULL before any
  * header:
- *   architecture, name, kernel, file_type, n_params, n_vocab, n_layers, n_embd, n_ff, n_heads, n_kv_heads,
- *   head_dim, n_ctx_train, rope_base, rms_eps, activation, n_ranks, weights_bytes and kv_bytes_per_position (of all
- *   ranks together), data_offset,
+ *   architecture, name, kernel, file_type, n_bit_linear (matrices that are run as BitLinear), n_params, n_vocab,
+ *   n_layers, n_embd, n_ff, n_heads, n_kv_heads, head_dim, n_ctx_train, rope_base, rms_eps, activation, n_ranks,
+ *   weights_bytes and kv_bytes_per_position (of all ranks together), data_offset,
  *   tokenizer {model, pre, bos, eos, eot, pad, add_bos, add_eos, end_ids[]}, chat_template (or null),
  *   warnings [sentence], metadata [{key, type, value (of a string its first 4096 bytes)} or {key, type, count}],
  *   tensors [{name, type, shape[] (ne[0] first), offset, n_bytes}]. */

@@ -4,14 +4,19 @@
 #include <cmath>
 #include <cstring>
 
+#include "ternary_blocks.h"
+
 namespace bitnet {
 
 namespace {
 
-bool has_code_3(std::span<const uint8_t> codes) noexcept {
+Status check_codes(const char* name, std::span<const uint8_t> codes) {
   uint8_t found = 0;
   for (const uint8_t byte : codes) found |= static_cast<uint8_t>(byte & (byte >> 1) & 0x55);
-  return found != 0;
+  if (found == 0) return {};
+  return fail(BN_BAD_FILE,
+              "tensor %s contains the code 3, which no ternary weight has; the file is damaged or has another layout",
+              name);
 }
 
 template <class Bits>
@@ -22,7 +27,8 @@ bool is_finite(const uint8_t* from, Bits exponent) noexcept {  // all exponent b
 }
 
 // Are all floats in these whole blocks finite?
-bool all_finite(const TensorFormat& format, std::span<const uint8_t> blocks) noexcept {
+Status check_finite(const TensorInfo& tensor, std::span<const uint8_t> blocks) {
+  const TensorFormat& format = *find_tensor_format(tensor.type);
   bool finite = true;
   for (size_t at = 0; at < blocks.size(); at += format.block_bytes) {
     const uint8_t* block = blocks.data() + at;
@@ -34,7 +40,13 @@ bool all_finite(const TensorFormat& format, std::span<const uint8_t> blocks) noe
           if (half >= 0) finite &= is_finite<uint16_t>(block + half, 0x7c00);
     }
   }
-  return finite;
+  if (finite) return {};
+  return damaged("tensor %s contains a number that is not finite", tensor.name.c_str());
+}
+
+// How many of the first n_bytes of a segment are of a block that they do not complete.
+size_t incomplete_bytes(const Segment& segment, uint64_t n_bytes) noexcept {
+  return static_cast<size_t>(n_bytes % find_tensor_format(segment.tensor->type)->block_bytes);
 }
 
 // Files of the model. llama.cpp's merge of a split model leaves 0 behind.
@@ -44,7 +56,7 @@ int64_t split_count(const Metadata& metadata) noexcept {
 
 }  // namespace
 
-Loader::Loader(Model& model) : model_(model), passing_(std::make_unique<std::array<uint8_t, 65536>>()) {}
+Loader::Loader(Model& model) : model_(model), passing_(std::make_unique<std::array<uint8_t, 1 << 18>>()) {}
 
 Status Loader::failed(Status status) {
   if (!status.ok()) {
@@ -69,6 +81,10 @@ std::span<uint8_t> Loader::window() {
   if (position_ < segment.begin)
     return std::span(*passing_).first(
         static_cast<size_t>(std::min<uint64_t>(passing_->size(), segment.begin - position_)));
+  if (segment.kind == Segment::Kind::ternary_blocks) {  // behind the bytes of an incomplete one
+    const std::span<uint8_t> room = std::span(*passing_).subspan(incomplete_bytes(segment, position_ - segment.begin));
+    return room.first(static_cast<size_t>(std::min<uint64_t>(room.size(), segment.end - position_)));
+  }
   return {segment.destination + (position_ - segment.begin), static_cast<size_t>(segment.end - position_)};
 }
 
@@ -227,12 +243,8 @@ Status Loader::check(const Segment& segment, std::span<const uint8_t> bytes) {
   const char* name = segment.tensor->name.c_str();
   const bool complete = position_ == segment.end;
   switch (segment.kind) {
-    case Segment::Kind::ternary_codes:
-      if (!has_code_3(bytes)) return {};
-      return fail(
-          BN_BAD_FILE,
-          "tensor %s contains the code 3, which no ternary weight has; the file is damaged or has another layout",
-          name);
+    case Segment::Kind::ternary_codes: return check_codes(name, bytes);
+    case Segment::Kind::ternary_blocks: return recode(segment, bytes.size());
     case Segment::Kind::scale: {
       if (!complete) return {};
       float scale = 0;
@@ -247,10 +259,32 @@ Status Loader::check(const Segment& segment, std::span<const uint8_t> bytes) {
       const std::span<const uint8_t> blocks(segment.destination + n_checked_,
                                             static_cast<size_t>(n_whole - n_checked_));
       n_checked_ = complete ? 0 : n_whole;
-      if (all_finite(format, blocks)) return {};
-      return damaged("tensor %s contains a number that is not finite", name);
+      return check_finite(*segment.tensor, blocks);
     }
   }
+  return {};
+}
+
+// The last n_arrived bytes of ternary blocks lie in passing_, behind those of an incomplete one: what is complete now
+// becomes codes and scales, and what is not moves to the front.
+Status Loader::recode(const Segment& segment, size_t n_arrived) {
+  const TensorFormat& format = *find_tensor_format(segment.tensor->type);
+  const uint64_t n_before = position_ - segment.begin - n_arrived;
+  const size_t n_incomplete = incomplete_bytes(segment, n_before);
+  const auto first = static_cast<size_t>(n_before / format.block_bytes);
+  const size_t n_blocks = (n_incomplete + n_arrived) / format.block_bytes;
+  const size_t n_whole = n_blocks * format.block_bytes;
+  const std::span<uint8_t> bytes = std::span(*passing_).first(n_incomplete + n_arrived);
+  uint8_t* codes = segment.destination + first * TernaryBlock::code_bytes;
+  BN_TRY(check_finite(*segment.tensor, bytes.first(n_whole)));
+  for (size_t i = 0; i < n_blocks; ++i)
+    segment.block_scales[first + i] =
+        recode_block(static_cast<TensorType>(format.id), bytes.data() + i * format.block_bytes,
+                     codes + i * TernaryBlock::code_bytes);
+  BN_TRY(check_codes(segment.tensor->name.c_str(), {codes, n_blocks * TernaryBlock::code_bytes}));
+  std::memmove(bytes.data(), bytes.data() + n_whole, bytes.size() - n_whole);
+  if (position_ == segment.end && !find_row_scales(segment.block_scales, segment.row_scales))
+    segment.matrix->block_scales = {};
   return {};
 }
 

@@ -45,6 +45,7 @@ class Loader {
   Status end_part();
   Status take_tensor_bytes(size_t n_bytes);
   Status check(const Segment& segment, std::span<const uint8_t> bytes);
+  Status recode(const Segment& segment, size_t n_arrived);
   Status failed(Status status);
 
   Model& model_;
@@ -56,8 +57,9 @@ class Loader {
   std::unique_ptr<Inventory> inventory_;
   std::vector<Segment> segments_;
   size_t next_segment_ = 0;
-  uint64_t n_checked_ = 0;                               // bytes of this segment whose numbers are known to be finite
-  std::unique_ptr<std::array<uint8_t, 65536>> passing_;  // header bytes, padding and what is not kept
+  uint64_t n_checked_ = 0;  // bytes of this segment whose numbers are known to be finite
+  // What is not kept as it is: header bytes, padding, ternary blocks. As large as what a page reads at once.
+  std::unique_ptr<std::array<uint8_t, 1 << 18>> passing_;
 };
 
 }  // namespace bitnet

@@ -55,6 +55,17 @@ void write_tokenizer(JsonWriter& json, const Tokenizer& tokenizer) {
   json.end_array().end_object();
 }
 
+// Matrices that are run with int8 activations.
+uint64_t n_bit_linear(const Weights& weights) {
+  uint64_t n = 0;
+  const auto count = [&](const Matrix& matrix) { n += matrix.type == TensorType::i2_s; };
+  for (const Layer& layer : weights.layers)
+    for (const Matrix* matrix : {&layer.q, &layer.k, &layer.v, &layer.output, &layer.gate, &layer.up, &layer.down})
+      count(*matrix);
+  count(weights.output);
+  return n;
+}
+
 uint64_t n_params(const Model& model) {
   uint64_t n = 0;
   for (const auto& part : model.parts)
@@ -73,6 +84,7 @@ std::string model_info(const Model& model) {
   json.key("architecture").value(config.architecture.name).key("name").value(config.name);
   json.key("kernel").value(model.kernels->name);
   json.key("file_type").value(metadata.integer("general.file_type").value_or(-1));
+  json.key("n_bit_linear").value(n_bit_linear(model.weights));
   json.key("n_params").value(n_params(model)).key("n_vocab").value(size(config.n_vocab));
   json.key("n_layers").value(size(config.n_layers)).key("n_embd").value(size(config.n_embd));
   json.key("n_ff").value(size(config.n_ff)).key("n_heads").value(size(config.n_heads));

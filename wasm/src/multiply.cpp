@@ -1,7 +1,10 @@
 // multiply.cpp: matrix products of one or many tokens, by the kernel that suits the matrix and their number.
 #include <algorithm>
+#include <cmath>
 
+#include "half.h"
 #include "ops.h"
+#include "ternary_blocks.h"
 
 namespace bitnet {
 
@@ -19,10 +22,20 @@ std::span<float> result(const Product& product, size_t token) noexcept {
   return {product.out + token * product.stride + product.matrix->first_row, product.matrix->n_rows};
 }
 
-// The ternary product as a number.
-inline float scaled(int32_t sum, const Quantized& x, const Matrix& matrix) noexcept {
-  return static_cast<float>(sum) / x.scale * matrix.scale[0];
+// The ternary product as a number. scale: of the matrix, or of this row.
+inline float scaled(int32_t sum, const Quantized& x, float scale) noexcept {
+  return static_cast<float>(sum) / x.scale * scale;
 }
+
+// The scales of the rows of a ternary matrix.
+struct RowScales {
+  const float* first;
+  size_t step;  // 0: one for all
+
+  explicit RowScales(const Matrix& matrix) noexcept
+      : first(matrix.scale.data()), step(matrix.scale.size() == 1 ? 0 : 1) {}
+  float operator[](size_t row) const noexcept { return first[row * step]; }
+};
 
 void ternary_one(const KernelSet& kernels, const Product& product, size_t token,
                  const MatrixScratch& scratch) noexcept {
@@ -34,7 +47,8 @@ void ternary_one(const KernelSet& kernels, const Product& product, size_t token,
   // Codes are weights plus one: subtracting the sum of the activations leaves the ternary product.
   for (int32_t& sum : sums) sum -= x.sum;
   const std::span<float> out = result(product, token);
-  for (size_t row = 0; row < out.size(); ++row) out[row] = scaled(sums[row], x, matrix);
+  const RowScales scales(matrix);
+  for (size_t row = 0; row < out.size(); ++row) out[row] = scaled(sums[row], x, scales[row]);
 }
 
 // Sums of 16 tokens, [row][16], to the floats of each; some rows at a time, which stay in the nearest cache.
@@ -42,13 +56,14 @@ void spread(const Product& product, size_t first_token, size_t n_tokens, const i
             const MatrixScratch& scratch) noexcept {
   constexpr size_t rows_at_a_time = 64;
   const size_t n_rows = product.matrix->n_rows;
+  const RowScales scales(*product.matrix);
   for (size_t begin = 0; begin < n_rows; begin += rows_at_a_time) {
     const size_t end = std::min(n_rows, begin + rows_at_a_time);
     for (size_t token = 0; token < n_tokens; ++token) {
       const std::span<float> out = result(product, first_token + token);
       const Quantized& x = scratch.quantized[first_token + token];
       for (size_t row = begin; row < end; ++row)
-        out[row] = scaled(sums[row * TernaryIndex::n_tokens + token], x, *product.matrix);
+        out[row] = scaled(sums[row * TernaryIndex::n_tokens + token], x, scales[row]);
     }
   }
 }
@@ -83,6 +98,29 @@ void ternary_many(const KernelSet& kernels, std::span<const Product> products, s
   }
 }
 
+// Rows whose blocks differ in their scales: each block has a sum of its own. No BitNet model has such rows, so they
+// need not be fast.
+void mixed_rows(const KernelSet& kernels, const Product& product, size_t token, const MatrixScratch& scratch) noexcept {
+  const Matrix& matrix = *product.matrix;
+  if (matrix.block_scales.empty()) return;
+  constexpr size_t n_weights = TernaryBlock::n_weights;
+  const size_t n_blocks = matrix.n_cols / n_weights;
+  const std::span<float> out = result(product, token);
+  for (size_t row = 0; row < matrix.n_rows; ++row) {
+    if (!std::isnan(matrix.scale[row])) continue;
+    float total = 0;
+    for (size_t block = 0; block < n_blocks; ++block) {
+      const size_t at = row * n_blocks + block;
+      const int8_t* x = scratch.values.data() + token * matrix.n_cols + block * n_weights;
+      int32_t sum = 0;
+      kernels.matvec_i2_s(matrix.data + at * TernaryBlock::code_bytes, 1, n_weights, x, scratch.widened.data(), &sum);
+      for (size_t i = 0; i < n_weights; ++i) sum -= x[i];
+      total += static_cast<float>(sum) * float_from_half(matrix.block_scales[at]);
+    }
+    out[row] = total / scratch.quantized[token].scale;
+  }
+}
+
 void ternary(const KernelSet& kernels, std::span<const Product> products, const float* x, size_t n_tokens,
              const MatrixScratch& scratch) noexcept {
   const size_t n_cols = products[0].matrix->n_cols;
@@ -93,6 +131,8 @@ void ternary(const KernelSet& kernels, std::span<const Product> products, const 
   if (n_by_tables > 0) ternary_many(kernels, products, n_by_tables, scratch);
   for (size_t token = n_by_tables; token < n_tokens; ++token)
     for (const Product& product : products) ternary_one(kernels, product, token, scratch);
+  for (const Product& product : products)
+    for (size_t token = 0; token < n_tokens; ++token) mixed_rows(kernels, product, token, scratch);
 }
 
 void floating(const KernelSet& kernels, const Product& product, const float* x, size_t n_tokens,

@@ -1,5 +1,7 @@
 #include "weights.h"
 
+#include "ternary_blocks.h"
+
 namespace bitnet {
 
 namespace {
@@ -110,6 +112,12 @@ Status Inventory::place_matrix(const TensorInfo& tensor, const Slot& slot, Plann
   matrix.n_cols = slot.n_cols;
   matrix.first_row = slot.part.begin;
   matrix.n_rows = slot.part.end - slot.part.begin;
+  // Those of a layer are BitLinear; the table and the head are never trained so.
+  const bool of_a_layer = &matrix != &weights_.token_embd && &matrix != &weights_.output;
+  if (of_a_layer && has_ternary_blocks(matrix.type)) {
+    place_ternary_blocks(tensor, matrix, planner, segments);
+    return {};
+  }
   const uint64_t stride = row_bytes(matrix.type, slot.n_cols);
   const bool ternary = matrix.type == TensorType::i2_s;
   const auto data = planner.take<uint8_t>(stride * matrix.n_rows);
@@ -122,6 +130,25 @@ Status Inventory::place_matrix(const TensorInfo& tensor, const Slot& slot, Plann
     matrix.scale = scale;
   }
   return {};
+}
+
+// Room for I2_S codes, which the matrix has from here on, and for scales.
+void Inventory::place_ternary_blocks(const TensorInfo& tensor, Matrix& matrix, Planner& planner,
+                                     std::vector<Segment>& segments) {
+  const uint64_t file_stride = row_bytes(matrix.type, matrix.n_cols);
+  matrix.type = TensorType::i2_s;
+  const auto codes = planner.take<uint8_t>(row_bytes(matrix.type, matrix.n_cols) * matrix.n_rows);
+  const auto block_scales = planner.take<uint16_t>(uint64_t{matrix.n_rows} * (matrix.n_cols / TernaryBlock::n_weights));
+  const auto row_scales = planner.take<float>(matrix.n_rows);
+  matrix.data = codes.data();
+  matrix.scale = row_scales;
+  matrix.block_scales = block_scales;
+  if (matrix.n_rows == 0) return;  // on this rank
+  keep(tensor, file_stride * matrix.first_row, codes, file_stride * matrix.n_rows, Segment::Kind::ternary_blocks,
+       segments);
+  segments.back().matrix = &matrix;
+  segments.back().block_scales = block_scales;
+  segments.back().row_scales = row_scales;
 }
 
 Status Inventory::complete() {

@@ -34,7 +34,8 @@ struct Rank {
 
 using Vector = std::span<const float>;  // empty: the file has none
 
-// Rows [first_row, first_row + n_rows) of a matrix with rows of n_cols, as in the file.
+// Rows [first_row, first_row + n_rows) of a matrix with rows of n_cols, as in the file or, of ternary blocks, as
+// I2_S codes.
 struct Matrix {
   const char* name = "";  // "attn_q"
   TensorType type = TensorType::f32;
@@ -42,7 +43,9 @@ struct Matrix {
   size_t first_row = 0;
   size_t n_rows = 0;
   const uint8_t* data = nullptr;
-  Vector scale;         // I2_S: [1], of the whole tensor
+  Vector scale;  // ternary: [1] of the whole tensor, or [n_rows] with NaN where blocks of a row differ
+  // [n_rows][n_cols / 256] half floats, where there are such rows.
+  std::span<const uint16_t> block_scales;
   Vector output_scale;  // [1] multiplies the product, where a file has it
   Vector bias;          // [rows of the whole matrix] is added then, where a file has it
 };
@@ -63,12 +66,15 @@ struct Weights {
 
 // One run of file bytes that is kept.
 struct Segment {
-  enum class Kind { ternary_codes, scale, numbers };
+  enum class Kind { ternary_codes, ternary_blocks, scale, numbers };
   uint64_t begin = 0;  // in the file
   uint64_t end = 0;
-  uint8_t* destination = nullptr;
+  uint8_t* destination = nullptr;  // of bytes as they are, or of ternary blocks as I2_S codes
   Kind kind = Kind::numbers;
   const TensorInfo* tensor = nullptr;
+  Matrix* matrix = nullptr;  // of ternary blocks, and where their scales go
+  std::span<uint16_t> block_scales = {};
+  std::span<float> row_scales = {};
 };
 
 // Every tensor that the architecture has or may have, and which of them have been found, in one file or in several.
@@ -100,6 +106,8 @@ class Inventory {
                   Matrix& matrix);
   void add_vector(const std::string& name, size_t n, bool required, Vector& vector);
   Status place_matrix(const TensorInfo& tensor, const Slot& slot, Planner& planner, std::vector<Segment>& segments);
+  static void place_ternary_blocks(const TensorInfo& tensor, Matrix& matrix, Planner& planner,
+                                   std::vector<Segment>& segments);
 
   Weights& weights_;
   std::vector<Slot> slots_;  // sorted by name

@@ -148,7 +148,7 @@ def inspect(options: argparse.Namespace) -> None:
         "KV cache": f"{info.kv_cache_bytes:,} bytes; each 1,024 positions take {bytes_per_1024:,}",
         "kernels": info.kernel,
         "tokenizer": f"{rules}, ends with {tokenizer['end_ids']}",
-        "tensors": f"{len(tensors)}",
+        "tensors": f"{len(tensors)}, of which {info.raw['n_bit_linear']} run as BitLinear",
     }
     for name, value in lines.items():
         print(f"{name:14}{value}")
