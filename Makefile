@@ -109,7 +109,7 @@ reference: build/reference/.complete $(NATIVE) smollm2 ## against llama.cpp and 
 	build/reference/venv/bin/python tools/compare_engines.py
 
 .PHONY: test-full test-published
-test-full: build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) $(VOCABULARIES) ## models of full size in Chromium and Firefox (4 GB of disk, half an hour)
+test-full: build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) $(VOCABULARIES) ## models of full size in Chromium and Firefox (4 GB of disk, 8 of memory, 40 minutes)
 	$(if $(MODELS),,$(PYTHON) tools/make_full_size.py bitnet-2b bitnet-2b-f32 too-large qwen2-0.5b-q4_0 qwen2-0.5b-q8_0)
 	eval "$$($(PYTHON) tools/browsers.py --install)"; \
 	    $(PYTHON) -m pytest tests/full --browser chromium --browser firefox --junitxml=build/reports/full.xml

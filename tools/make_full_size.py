@@ -163,24 +163,37 @@ SHAPES = {
 }
 
 
-def write(path: Path, shape: Shape, seed: int) -> None:
-    """Stream the file to *path*; it has its name only when it is complete."""
+def header(shape: Shape) -> tuple[bytes, int]:
+    """All before the weights, and how many bytes of weights follow."""
     tensors, entries = list(shape.tensors()), shape.metadata(shape)
     table, offset = [], 0
     for name, dimensions, kind in tensors:
         layout = f"<I{len(dimensions)}QIQ"
         table.append(text(name) + struct.pack(layout, len(dimensions), *dimensions, kind.number, offset))
-        offset += -(-kind.n_bytes(dimensions) // ALIGNMENT) * ALIGNMENT
-    header = struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(entries)) + b"".join(entries + table)
-    rng, part = np.random.default_rng(seed), path.with_suffix(".part")
+        offset += kind.n_bytes(dimensions)
+        offset += -offset % ALIGNMENT
+    first = struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(entries)) + b"".join(entries + table)
+    return first + bytes(-len(first) % ALIGNMENT), offset
+
+
+def weights(shape: Shape, seed: int) -> Iterator[bytes]:
+    """What follows the header, in pieces."""
+    rng = np.random.default_rng(seed)
+    for _, dimensions, kind in shape.tensors():
+        yield from kind.pieces(rng, dimensions)
+        yield bytes(-kind.n_bytes(dimensions) % ALIGNMENT)
+
+
+def write(path: Path, shape: Shape, seed: int) -> None:
+    """Stream the file to *path*; it has its name only when it is complete."""
+    first, n_bytes = header(shape)
+    part = path.with_suffix(".part")
     with part.open("wb") as file:
-        file.write(header + bytes(-len(header) % ALIGNMENT))
+        file.write(first)
         if shape.header_only:
-            file.truncate(file.tell() + offset)
-        for _, dimensions, kind in () if shape.header_only else tensors:
-            for piece in kind.pieces(rng, dimensions):
-                file.write(piece)
-            file.write(bytes(-file.tell() % ALIGNMENT))
+            file.truncate(file.tell() + n_bytes)
+        else:
+            file.writelines(weights(shape, seed))
     part.rename(path)
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -74,7 +75,7 @@ class Site(serve.Handler):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle at /, the models at /full/, the tests' own page at /test/."""
     if not (DIST / "index.html").is_file():
         raise FileNotFoundError("dist/ is not there: run `make dist` first.")
@@ -83,11 +84,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         (root / path.name).symlink_to(path)
     (root / "test").symlink_to(PROJECT / "tests/e2e/site")
     (root / "full").symlink_to(MODELS)
-    server = serve.Server(("127.0.0.1", 0), lambda *arguments: Site(*arguments, directory=str(root)))
+    return root
+
+
+@contextmanager
+def serving(root: Path, handler: type[serve.Handler]) -> Iterator[str]:
+    """The address of a running server."""
+    server = serve.Server(("127.0.0.1", 0), lambda *arguments: handler(*arguments, directory=str(root)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def site(site_folder: Path) -> Iterator[str]:
+    with serving(site_folder, Site) as address:
+        yield address
 
 
 @pytest.fixture
@@ -105,6 +118,14 @@ def model_path(name: str) -> Path:
     return path
 
 
+def native_answer(source: str) -> dict[str, Any]:
+    """What the native core says of the model in a file or at a URL."""
+    command = [sys.executable, str(Path(__file__).parent / "native_answer.py"), source]
+    command += [str(CONTEXT_LENGTH), str(N_TOKENS), PROMPT]
+    found: dict[str, Any] = json.loads(subprocess.check_output(command, text=True))
+    return found
+
+
 class Native:
     """What the native core says of a model: the standard for both browsers. Asked once for each model."""
 
@@ -113,9 +134,7 @@ class Native:
 
     def __getitem__(self, name: str) -> dict[str, Any]:
         if name not in self._known:
-            command = [sys.executable, str(Path(__file__).parent / "native_answer.py"), str(model_path(name))]
-            command += [str(CONTEXT_LENGTH), str(N_TOKENS), PROMPT]
-            self._known[name] = json.loads(subprocess.check_output(command, text=True))
+            self._known[name] = native_answer(str(model_path(name)))
         return self._known[name]
 
 

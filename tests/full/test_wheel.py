@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,10 +20,16 @@ await micropip.install(given["wheel"])
 Path("bits.py").write_text(given["bits"])
 sys.path.insert(0, os.getcwd())
 import bits, bitnet, pyodide_js
+from bitnet.host.browser import BrowserHost
 
 heap_before = pyodide_js._module.HEAPU8.length
 clock = time.perf_counter()
-async with await bitnet.load(given["model"], context_length=given["context_length"]) as model:
+async with await bitnet.load(
+    given["model"],
+    context_length=given["context_length"],
+    ranks=given["n_ranks"],
+    host=BrowserHost(None, ranks),
+) as model:
     load_s = time.perf_counter() - clock
     measured = await bits.measure(model, given["ids"], max_tokens=given["max_tokens"])
     tokens = model.generate(given["ids"], temperature=0, max_tokens=given["max_tokens"])
@@ -53,6 +60,28 @@ CASES = [
 MOST_BESIDES_BYTES = 150e6
 
 
+def answer_in_page(
+    visitor: Visitor, ids: Sequence[int], *, model: str, context_length: int, n_ranks: int = 1
+) -> dict[str, Any]:
+    """What the wheel says of a model in a page that is not this project's."""
+    wheel = next((DIST / "wheels").glob("bitnet_tab-*wasm32.whl"))
+    given = {
+        "wheel": f"../wheels/{wheel.name}",
+        "bits": (PROJECT / "tests/unit/bits.py").read_text(),
+        "model": model,
+        "context_length": context_length,
+        "n_ranks": n_ranks,
+        "ids": ids,
+        "max_tokens": N_TOKENS,
+    }
+    visitor.open("/test/index.html")
+    visitor.page.set_default_timeout(LOAD_MS)
+    found: dict[str, Any] = json.loads(
+        visitor.page.evaluate("([code, data]) => window.runPython(code, data)", [RUN, json.dumps(given)])
+    )
+    return found
+
+
 @pytest.mark.parametrize(("name", "context_length"), CASES)
 def test_the_same_bits_as_natively_in_one_copy_of_the_weights(
     visitor: Visitor,
@@ -65,20 +94,8 @@ def test_the_same_bits_as_natively_in_one_copy_of_the_weights(
 ) -> None:
     file_bytes = model_path(name).stat().st_size
     expected = native[name]
-    wheel = next((DIST / "wheels").glob("bitnet_tab-*wasm32.whl"))
-    given = {
-        "wheel": f"../wheels/{wheel.name}",
-        "bits": (PROJECT / "tests/unit/bits.py").read_text(),
-        "model": f"../full/{name}.gguf",
-        "context_length": context_length,
-        "ids": expected["bits"]["prompt_ids"],
-        "max_tokens": N_TOKENS,
-    }
-    visitor.open("/test/index.html")
-    visitor.page.set_default_timeout(LOAD_MS)
-    found: dict[str, Any] = json.loads(
-        visitor.page.evaluate("([code, data]) => window.runPython(code, data)", [RUN, json.dumps(given)])
-    )
+    ids = expected["bits"]["prompt_ids"]
+    found = answer_in_page(visitor, ids, model=f"../full/{name}.gguf", context_length=context_length)
     besides_bytes = found["heap_growth_bytes"] - file_bytes - found["kv_cache_bytes"]
     record(
         *("wheel", browser, name),
