@@ -8,6 +8,7 @@
 import logging
 
 from bitnet.chat import Conversation
+from bitnet.delivery import Control, Origin, Shelf, Stored, resolve
 from bitnet.errors import (
     BadArgument,
     BadFile,
@@ -23,7 +24,8 @@ from bitnet.errors import (
     TemplateError,
     Unsupported,
 )
-from bitnet.model import PROFILES, Model, load
+from bitnet.loading import PROFILES, load
+from bitnet.model import Model
 from bitnet.records import Message, ModelInfo, Progress, Sampling, Timings, Token
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "BitNetError",
     "ConnectionBroken",
     "ContextFull",
+    "Control",
     "Conversation",
     "FetchError",
     "Message",
@@ -42,14 +45,18 @@ __all__ = [
     "NoCore",
     "NotFound",
     "NotReady",
+    "Origin",
     "OutOfMemory",
     "Progress",
     "Sampling",
+    "Shelf",
+    "Stored",
     "TemplateError",
     "Timings",
     "Token",
     "Unsupported",
     "load",
+    "resolve",
 ]
 
 # What the core logs, errors too, also comes as exceptions and warnings: silent until the program asks for it.

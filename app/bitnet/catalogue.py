@@ -19,13 +19,17 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model on offer. *location* is a path or an absolute URL; *sampling* has fields of ``Sampling``."""
+    """One model on offer.
+
+    *location* is a path or an absolute URL, also of a repository of Hugging Face. *size_bytes* and *sha256*
+    are None where nobody has seen the file. *sampling* has fields of ``Sampling``.
+    """
 
     name: str
     title: str
     location: Path | str
-    size_bytes: int
-    sha256: str
+    size_bytes: int | None
+    sha256: str | None
     licence: str
     description: str
     sampling: Mapping[str, Any]
@@ -71,12 +75,11 @@ async def find(name: str, host: Host) -> Entry:
 
 
 def _entry(fields: Mapping[str, Any], catalogue: Path | str) -> Entry:
-    url = fields["url"]
     return Entry(
         name=fields["name"],
         title=fields["title"],
-        location=catalogue.parent / url if isinstance(catalogue, Path) else urljoin(catalogue, url),
-        size_bytes=int(fields["size_bytes"]),
+        location=_location(fields["url"], catalogue),
+        size_bytes=None if fields["size_bytes"] is None else int(fields["size_bytes"]),
         sha256=fields["sha256"],
         licence=fields["licence"],
         description=fields["description"],
@@ -84,3 +87,9 @@ def _entry(fields: Mapping[str, Any], catalogue: Path | str) -> Entry:
         sample_prompts=tuple(fields["sample_prompts"]),
         context_length=int(fields["context_length"]),
     )
+
+
+def _location(url: str, catalogue: Path | str) -> Path | str:
+    if isinstance(catalogue, str):
+        return urljoin(catalogue, url)
+    return url if "://" in url else catalogue.parent / url

@@ -29,6 +29,7 @@ async def load(
     context_length: int | None = None,
     total_bytes: int | None = None,
     start_ranks: Callable[[int | None], Awaitable[Ranks | None]] | None = None,
+    on_header: Callable[[dict[str, Any], int, int], Awaitable[None]] | None = None,
     on_progress: Callable[[Progress], object] | None = None,
 ) -> Engine:
     """Read a GGUF file, or all files of a split model, into the memory of the core with the file name *core*.
@@ -37,6 +38,8 @@ async def load(
         bodies: The files in order; only as many are asked for as the first one says that there are.
         total_bytes: Size of all files together, where there is more than one and it is known.
         start_ranks: Called with the size of all files, if it is known; starts the other ranks, if any.
+        on_header: Called once, before weights are asked for, with what the core says of the model, the length
+            of its context, and its number of ranks.
     Raises:
         NoCore, FetchError, BadFile, Unsupported, OutOfMemory, BadArgument: Everything has been freed again.
     """
@@ -47,6 +50,7 @@ async def load(
     )
     shares = Shares(model, ranks) if ranks else None
     session: NativeSession | None = None
+    report = on_progress or (lambda progress: None)
 
     def new_session() -> NativeSession:
         return NativeSession(model, context_length or default_context(model))
@@ -56,11 +60,13 @@ async def load(
         while True:
             while n_bytes := await (shares.take(body) if shares else _take(body, model)):
                 received += n_bytes
-                if session is None and model.knows_header:  # if it does not fit, fetch no weights
+                knows_header = session is None and model.knows_header
+                if knows_header:  # if it does not fit, fetch no weights
                     session = new_session()
-                if on_progress:
-                    is_only = body is first and not model.parts_left
-                    on_progress(Progress(received, body.total_bytes if is_only else total_bytes))
+                is_only = body is first and not model.parts_left
+                report(Progress(received, body.total_bytes if is_only else total_bytes))
+                if knows_header and session and on_header:
+                    await on_header(model.info(), session.capacity, model.n_ranks)
                 await asyncio.sleep(0)
             following = await anext(bodies, None) if model.parts_left else None
             if following is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from bitnet.errors import FetchError, NotFound
@@ -59,7 +60,7 @@ async def open_source(source: Any, host: Host) -> AsyncGenerator[Body, None]:
             yield body
 
 
-async def size_of(source: Any, host: Host) -> int | None:
+async def size_of(source: Any, host: Host, headers: Mapping[str, str] = MappingProxyType({})) -> int | None:
     """Size of *source* without reading it, None if a server does not say.
 
     Raises:
@@ -71,7 +72,7 @@ async def size_of(source: Any, host: Host) -> int | None:
     if isinstance(place, os.PathLike):
         with _open_file(Path(place)) as file:
             return FileBody(file).total_bytes
-    return await host.size_of(place)
+    return await host.size_of(place, headers=headers)
 
 
 async def read_small(source: Any, host: Host) -> bytes:
@@ -80,14 +81,27 @@ async def read_small(source: Any, host: Host) -> bytes:
     Raises:
         FetchError: As ``open_source``, or more than a mebibyte.
     """
-    buffer = bytearray(SMALL_BYTES + 1)
-    received = 0
     async with open_source(source, host) as body:
-        address = address_of(buffer)
-        while n_bytes := await body.read_into(address + received, len(buffer) - received):
-            received += n_bytes
-            if received > SMALL_BYTES:
-                raise FetchError(f"{source} has more than {SMALL_BYTES:,} bytes: it is not a catalogue.")
+        return await _read_small(body, source)
+
+
+async def read_page(url: str, host: Host, headers: Mapping[str, str]) -> tuple[bytes, str]:
+    """One page of a list that a server gives, and where the next page is ("" after the last one).
+
+    Raises:
+        FetchError: As ``read_small``.
+    """
+    async with host.open(url, headers=headers) as response:
+        return await _read_small(response, url), response.next_page
+
+
+async def _read_small(body: Body, source: Any) -> bytes:
+    buffer = bytearray(SMALL_BYTES + 1)
+    received, address = 0, address_of(buffer)
+    while n_bytes := await body.read_into(address + received, len(buffer) - received):
+        received += n_bytes
+        if received > SMALL_BYTES:
+            raise FetchError(f"{source} has more than {SMALL_BYTES:,} bytes: it is not a catalogue.")
     return bytes(buffer[:received])
 
 

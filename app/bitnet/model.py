@@ -1,104 +1,20 @@
-"""The public face of the package: load a model, then tokenize, generate and chat with it."""
+"""The public face of a loaded model: tokenize, generate and chat with it."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from bitnet import catalogue, engine
+from bitnet import engine
 from bitnet.chat import Turn
-from bitnet.errors import BadArgument, BitNetError, ExchangeFailed, NotReady
+from bitnet.errors import BadArgument, NotReady
 from bitnet.generation import Generation
-from bitnet.host import Host, this_host
-from bitnet.parts import Parts
 from bitnet.prompt import check_messages, encode_chat
-from bitnet.ranks import Ranks
-from bitnet.records import Message, ModelInfo, Progress, Sampling
+from bitnet.records import Message, ModelInfo, Sampling
 from bitnet.template import ChatTemplate
-
-logger = logging.getLogger("bitnet")
-
-PROFILES = (None, "fast", "lean")
-
-
-async def load(
-    source: Any,
-    *,
-    context_length: int | None = None,
-    ranks: int | None = None,
-    kernel: str | None = None,
-    profile: str | None = None,
-    chat_template: str | None = None,
-    on_progress: Callable[[Progress], object] | None = None,
-    host: Host | None = None,
-) -> Model:
-    """Load a GGUF model.
-
-    Args:
-        source: URL, local path, bytes-like, browser File, or a name of the catalogue such as "tiny-tales".
-            Of a split model the first part, whose name tells the others', or a list of all parts.
-        context_length: Positions of the KV cache, None for the model's own number, but at most 4096.
-        ranks: Cores that share the matrices, each computing a part: threads in CPython, workers in a browser,
-            where the page must be cross-origin isolated. None for what suits the model in a browser, and for
-            one in CPython. Any number gives the same bits.
-        kernel: Name of a kernel set, None for the fastest of this machine; all give the same bits.
-        profile: "lean" needs the least memory; "fast", like None, adds a copy of the output head in 7 bits
-            (half of what half floats take), which makes choosing a token faster and changes none.
-        chat_template: A name of ``bitnet.formats`` such as "chatml", or a Jinja2 template.
-        on_progress: Called for every chunk that has arrived.
-        host: The platform, None for the one this runs on.
-    Raises:
-        BitNetError: Why not, and what to do; nothing of the model stays in memory.
-    """
-    if profile not in PROFILES:
-        raise BadArgument(f'profile={profile!r} does not exist: choose "fast" or "lean", or leave it out.')
-    if context_length is not None and context_length < 1:
-        raise BadArgument(f"context_length={context_length} is too small: give at least 1, or leave it out.")
-    host = host or this_host()
-    cores = host.cores()
-    if ranks is not None and not 1 <= ranks <= cores.most:
-        reason = cores.why or f"there can be 1 to {cores.most}"
-        raise BadArgument(f"ranks={ranks} is not possible here, because {reason}: leave it out, or give 1.")
-
-    core = host.core_name()
-    chosen = kernel or engine.fastest_kernel(core)
-
-    async def start_ranks(file_bytes: int | None) -> Ranks | None:
-        n_ranks = ranks or cores.usual_for(file_bytes)
-        if n_ranks == 1:
-            return None
-        try:
-            return await host.start_ranks(n_ranks, chosen)
-        except ExchangeFailed as error:
-            if ranks is not None:
-                raise
-            logger.warning("The model gets one core: %s", error)  # nobody has asked for more
-            return None
-
-    if catalogue.is_name(source):
-        source = (await catalogue.find(source, host)).location
-    parts = Parts(source, host)
-    async with aclosing(parts.bodies()) as bodies:
-        loaded = await engine.load(
-            core,
-            bodies,
-            kernel=chosen,
-            screened_head=profile != "lean",
-            context_length=context_length,
-            total_bytes=await parts.total_bytes(),
-            start_ranks=start_ranks,
-            on_progress=on_progress,
-        )
-    try:
-        parts.check_count(loaded.n_files)
-        return Model(loaded, chat_template=chat_template)
-    except BitNetError:
-        loaded.close()
-        raise
 
 
 class Model:
@@ -107,7 +23,11 @@ class Model:
     Attributes:
         info: What it is; a new one after ``resize`` and ``use_chat_template``.
         template: The chat template in use.
+        verification: Compares the SHA-256 of a model that has been stored with what it should be: a task
+            whose result is False if it is another one, None if nobody has said; None if there is no need.
     """
+
+    verification: asyncio.Task[bool | None] | None = None
 
     def __init__(self, loaded: engine.Engine, *, chat_template: str | None = None) -> None:
         self._engine: engine.Engine | None = loaded
@@ -115,23 +35,7 @@ class Model:
         tokenizer = raw["tokenizer"]
         self._adds_space = tokenizer["model"] == "llama" and _adds_space_prefix(raw["metadata"])
         self.template = self._chat_template(raw, chat_template)
-        self.info = ModelInfo(
-            name=raw["name"] or "",
-            architecture=raw["architecture"],
-            kernel=raw["kernel"],
-            n_params=raw["n_params"],
-            n_vocab=raw["n_vocab"],
-            n_layers=raw["n_layers"],
-            n_embd=raw["n_embd"],
-            n_ctx_train=raw["n_ctx_train"],
-            context_length=loaded.capacity,
-            n_ranks=loaded.model.n_ranks,
-            weights_bytes=raw["weights_bytes"],
-            kv_cache_bytes=loaded.capacity * raw["kv_bytes_per_position"],
-            chat_template=raw["chat_template"],
-            warnings=(*raw["warnings"], *self.template.warnings),
-            raw=raw,
-        )
+        self.info = describe(raw, loaded.capacity, loaded.model.n_ranks, self.template.warnings)
 
     @property
     def engine(self) -> engine.Engine:
@@ -281,3 +185,26 @@ def _adds_space_prefix(metadata: list[dict[str, Any]]) -> bool:
     """Whether a SentencePiece tokenizer puts a space before a text: unless the file says no."""
     found = [entry for entry in metadata if entry["key"] == "tokenizer.ggml.add_space_prefix"]
     return all(entry.get("value") is not False for entry in found)
+
+
+def describe(
+    raw: Mapping[str, Any], context_length: int, n_ranks: int, warnings: Sequence[str] = ()
+) -> ModelInfo:
+    """What the core says of a model as a record, with *warnings* beside its own."""
+    return ModelInfo(
+        name=raw["name"] or "",
+        architecture=raw["architecture"],
+        kernel=raw["kernel"],
+        n_params=raw["n_params"],
+        n_vocab=raw["n_vocab"],
+        n_layers=raw["n_layers"],
+        n_embd=raw["n_embd"],
+        n_ctx_train=raw["n_ctx_train"],
+        context_length=context_length,
+        n_ranks=n_ranks,
+        weights_bytes=raw["weights_bytes"],
+        kv_cache_bytes=context_length * raw["kv_bytes_per_position"],
+        chat_template=raw["chat_template"],
+        warnings=(*raw["warnings"], *warnings),
+        raw=raw,
+    )

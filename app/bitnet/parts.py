@@ -1,4 +1,4 @@
-"""A model in several files: which they are, in which order, and how large they are together.
+"""A model in several files: which they are, and in which order.
 
 A split model's files are called ``<prefix>-00001-of-00003.gguf`` and so on. The first one holds all metadata,
 so it is the one to open. Whether the parts belong together is the core's to judge; names find and sort them.
@@ -8,67 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bitnet.errors import BadArgument
-from bitnet.fetch import open_source, size_of
-from bitnet.host import Body, Host
 
 #: Number and count in the name of a part; an address may go on behind it.
 PART_NAME = re.compile(r"-(\d{5})-of-(\d{5})\.gguf(?=$|[?#])")
-
-
-class Parts:
-    """The files of one model, in order.
-
-    Args:
-        source: One source (see ``bitnet.load``), or several of them. From the first part's address or path
-            the others' are derived; several are sorted by their names if all of them are parts by name.
-    Raises:
-        BadArgument: Nothing is given, or the names say that a part is missing.
-    """
-
-    def __init__(self, source: Any, host: Host) -> None:
-        self._host = host
-        several = isinstance(source, list | tuple)
-        self.sources: list[Any] = in_order(source) if several else following(source)
-        #: How many files the caller named; None where they were derived, and the file itself tells.
-        self.n_given = len(source) if several else None
-
-    async def total_bytes(self) -> int | None:
-        """Size of all parts together, None where a server does not say; for one part nobody is asked.
-
-        Raises:
-            NotFound: A part is not there.
-        """
-        if len(self.sources) == 1:
-            return None
-        sizes = [await size_of(source, self._host) for source in self.sources]
-        return None if None in sizes else sum(size or 0 for size in sizes)
-
-    def check_count(self, n_read: int) -> None:
-        """Refuse files that were given, but that the model did not want.
-
-        Raises:
-            BadArgument: More files than parts.
-        """
-        if self.n_given is not None and self.n_given > n_read:
-            raise BadArgument(
-                f"{self.n_given} files were given, but the model consists of {n_read}: "
-                "give the files of one model only."
-            )
-
-    async def bodies(self) -> AsyncGenerator[Body, None]:
-        """The parts, each opened when it is asked for and closed before the next.
-
-        Raises:
-            FetchError: As ``open_source``.
-        """
-        for source in self.sources:
-            async with open_source(source, self._host) as body:
-                yield body
 
 
 def name_of(source: Any) -> str:

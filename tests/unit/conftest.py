@@ -19,6 +19,14 @@ hypothesis.settings.load_profile("unhurried")
 PROJECT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is stored on this machine has no influence, and nothing is added to it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BITNET_CACHE", str(tmp_path_factory.mktemp("stored")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_tales() -> Path:
     """The embedded model: trained, 15 MB."""

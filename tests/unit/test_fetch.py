@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bitnet.errors import BadArgument, ConnectionBroken, FetchError, NotFound, Refused, Unreachable
+from bitnet.errors import BadArgument, Busy, ConnectionBroken, FetchError, NotFound, Refused, Unreachable
 from bitnet.fetch import open_source, read_small
 from bitnet.host import this_host
 from bitnet.host.memory import address_of
@@ -113,9 +113,7 @@ def test_a_url_is_a_source_with_its_size_when_the_server_says(
 
 
 @needs_sockets
-@pytest.mark.parametrize(
-    ("status", "error"), [(404, NotFound), (410, NotFound), (403, Refused), (500, Refused)]
-)
+@pytest.mark.parametrize(("status", "error"), [(404, NotFound), (410, NotFound), (403, Refused), (500, Busy)])
 def test_an_answer_that_is_an_error_names_the_address(
     site: str, status: int, error: type[FetchError]
 ) -> None:

@@ -13,8 +13,7 @@ from typing import Any
 import bitnet
 import pytest
 from bitnet.errors import BadArgument, BadFile, NotFound
-from bitnet.host import this_host
-from bitnet.parts import Parts
+from bitnet.parts import following
 from splitting import split
 from worlds import needs_sockets
 
@@ -129,8 +128,8 @@ def test_more_files_than_the_model_has_parts_are_refused(folder: Path) -> None:
 
 def test_an_address_keeps_what_stands_around_the_number() -> None:
     first = "https://example.org/a-00001-of-00002.gguf?download=true"
-    assert Parts(first, this_host()).sources == [first, first.replace("00001", "00002")]
-    assert Parts("https://example.org/a.gguf", this_host()).sources == ["https://example.org/a.gguf"]
+    assert following(first) == [first, first.replace("00001", "00002")]
+    assert following("https://example.org/a.gguf") == ["https://example.org/a.gguf"]
 
 
 class Silent(http.server.SimpleHTTPRequestHandler):

@@ -1,8 +1,16 @@
 """How a model gets here, and stays: found, fetched without ever beginning anew, stored, checked, repaired.
 
-origin, hub     what a person names -> the files of a model, with what is known about them
-transfer        a URL as one body that outlives its connections
-journal, kept   a stored file and what is known of it; a body that gives what is stored, and stores the rest
-shelf           all stored models
-delivery        one model from its origin, whatever is stored already
+origin, resolve, hub   what a person names -> the files of a model, with what is known about them
+transfer, control      a URL as one body that outlives its connections; pause it, and let it go on
+journal, kept          what is known of a stored file; a body that gives it, and stores what is missing
+shelf, repair          all stored models, and how one is mended
+delivery               one model from its origin, whatever of it is stored already
 """
+
+from bitnet.delivery.control import Control
+from bitnet.delivery.delivery import Delivery
+from bitnet.delivery.origin import Origin, Part
+from bitnet.delivery.resolve import resolve, resolve_one
+from bitnet.delivery.shelf import Shelf, Stored
+
+__all__ = ["Control", "Delivery", "Origin", "Part", "Shelf", "Stored", "resolve", "resolve_one"]

@@ -13,10 +13,11 @@ class Control:
 
     Args:
         on_change: Called without arguments when *state*, *retry_in_s* or *remark* is another one.
+        pace: Factor on all waiting times; tests have less of it.
     """
 
-    def __init__(self, on_change: Callable[[], object] | None = None) -> None:
-        self.on_change = on_change
+    def __init__(self, on_change: Callable[[], object] | None = None, *, pace: float = 1.0) -> None:
+        self.on_change, self.pace = on_change, pace
         #: What the transfer does now.
         self.state: TransferState = "receiving"
         #: Seconds until it tries again, as they were when it began to wait.

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bitnet.catalogue import Entry
-from bitnet.host import Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +54,3 @@ class Origin:
     def is_remote(self) -> bool:
         """Whether it comes from a server, so that it can be stored and resumed."""
         return all(isinstance(part.source, str) and part.source.startswith("http") for part in self.parts)
-
-
-async def resolve(given: Any, host: Host, *, token: str = "", hub: str = "") -> list[Origin]:
-    """What *given* can mean: a name of the catalogue, URL, path, bytes, browser File, list of parts, or
-    ``owner/repo[@revision][:file]`` of Hugging Face.
-
-    Args:
-        token: An access token of Hugging Face, for private models; kept in memory only.
-        hub: Another address than that of Hugging Face.
-    Returns:
-        One, or several where a repository holds several models and none was named: a person has to choose.
-    Raises:
-        BadArgument, FetchError: There is none.
-    """
-    raise NotImplementedError

@@ -42,6 +42,10 @@ class Response(Body, Protocol):
     def accepts_ranges(self) -> bool:
         """Whether the server says that it gives parts of a file, or has just done so."""
 
+    @property
+    def next_page(self) -> str:
+        """Where a list of several pages goes on, "" if it does not."""
+
 
 class File(Protocol):
     """A file of ``Files`` that is open for reading and writing. Nothing here waits for an event loop."""

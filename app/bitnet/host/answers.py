@@ -25,6 +25,7 @@ class Answer:
     begin: int
     validator: str
     accepts_ranges: bool
+    next_page: str = ""
 
 
 def failure(url: str, status: int, header: Header, begin: int) -> FetchError | None:
@@ -57,11 +58,13 @@ def answer(status: int, header: Header, asked: int) -> Answer:
         elif n_bytes is not None:
             total = begin + n_bytes
     tag = header("etag") or ""
+    following = re.search(r'<([^<>]+)>;[^<]*\brel="?next"?', header("link") or "")
     return Answer(
         total_bytes=total,
         begin=begin,
         validator=tag if tag.startswith('"') else header("last-modified") or "",
         accepts_ranges=status == 206 or header("accept-ranges") == "bytes",
+        next_page=following[1] if following else "",
     )
 
 

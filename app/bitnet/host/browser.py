@@ -140,6 +140,7 @@ class _StreamBody:
     def __init__(self, stream: JsProxy, name: str, facts: answers.Answer) -> None:
         self.total_bytes, self.begin = facts.total_bytes, facts.begin
         self.validator, self.accepts_ranges = facts.validator, facts.accepts_ranges
+        self.next_page = facts.next_page
         self._name, self._received = name, facts.begin
         self._rest: Any = None  # of a chunk that was larger than the room for it
         self._buffer: Any = None

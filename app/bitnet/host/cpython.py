@@ -152,6 +152,7 @@ class HttpBody:
         facts = answers.answer(response.status, response.headers.get, asked)
         self.total_bytes, self.begin = facts.total_bytes, facts.begin
         self.validator, self.accepts_ranges = facts.validator, facts.accepts_ranges
+        self.next_page = facts.next_page
         self._url, self._response, self._position = url, response, facts.begin
         self._buffer = memoryview(bytearray(self.BUFFER_BYTES))
 

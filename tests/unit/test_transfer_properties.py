@@ -1,0 +1,124 @@
+"""Whatever the connection does, and whenever the program ends, the bytes are those of the file."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from bitnet.delivery import Control, Origin, Part, Shelf
+from bitnet.delivery.transfer import Transfer
+from bitnet.errors import DamagedFile, FetchError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted import URL, Killed, MortalFiles, ScriptedHost, read_all
+
+folder = pytest.importorskip("bitnet.host.folder", reason="no file locks here")
+
+ORIGIN = Origin("model", (Part(URL),))
+CHUNK_BYTES = 64
+
+files = st.binary(min_size=1, max_size=600)
+sizes = st.lists(st.integers(1, 200), min_size=1, max_size=5)
+# At least one byte each, so that no six in a row are without one.
+drops = st.lists(st.integers(1, 150), max_size=12)
+
+
+def control() -> Control:
+    return Control(pace=0)
+
+
+async def transferred(host: ScriptedHost, capacity: int) -> bytes:
+    transfer = Transfer(host, URL, headers={}, control=control())
+    try:
+        return await read_all(transfer, capacity)
+    finally:
+        await transfer.close()
+
+
+async def loaded(shelf: Shelf, capacity: int) -> bytes:
+    async with shelf.open(ORIGIN, 0, control()) as body:
+        return await read_all(body, capacity)
+
+
+@given(data=files, drops=drops, sizes=sizes, capacity=st.integers(1, 300), states_size=st.booleans())
+def test_any_chunking_and_any_drops_give_the_same_bytes(
+    data: bytes, drops: list[int], sizes: list[int], capacity: int, states_size: bool
+) -> None:
+    host = ScriptedHost(data, drops, sizes, states_size=states_size)
+    assert asyncio.run(transferred(host, capacity)) == data
+    if states_size:
+        assert host.n_sent == len(data), "nothing is sent twice"
+
+
+@given(data=files, drop=st.integers(1, 600), sizes=sizes, capacity=st.integers(1, 300))
+def test_without_ranges_the_beginning_comes_again_and_the_bytes_are_the_same(
+    data: bytes, drop: int, sizes: list[int], capacity: int
+) -> None:
+    host = ScriptedHost(data, [drop, drop + 1], sizes, has_ranges=False)
+    assert asyncio.run(transferred(host, capacity)) == data
+    assert set(host.opened) == {0}
+
+
+@settings(max_examples=60)
+@given(
+    data=files,
+    drops=drops,
+    sizes=sizes,
+    capacity=st.integers(1, 300),
+    lives=st.lists(st.integers(1, 40), max_size=4),
+    has_ranges=st.booleans(),
+)
+def test_killed_at_any_moment_and_opened_again_it_goes_on(
+    data: bytes,
+    drops: list[int],
+    sizes: list[int],
+    capacity: int,
+    lives: list[int],
+    has_ranges: bool,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    stored = folder.Folder(tmp_path_factory.mktemp("stored"))
+    for n_steps in lives:
+        host = ScriptedHost(data, drops if has_ranges else [], sizes, has_ranges=has_ranges)
+        with suppress(Killed):
+            mortal = MortalFiles(stored, n_steps)
+            assert asyncio.run(loaded(Shelf(mortal, host, chunk_bytes=CHUNK_BYTES), capacity)) == data
+    host = ScriptedHost(data, drops if has_ranges else [], sizes, has_ranges=has_ranges)
+    shelf = Shelf(stored, host, chunk_bytes=CHUNK_BYTES)
+    assert asyncio.run(loaded(shelf, capacity)) == data
+    [model] = asyncio.run(shelf.stored())
+    assert model.complete
+    n_sent = host.n_sent
+    assert asyncio.run(loaded(shelf, capacity)) == data
+    assert host.n_sent == n_sent, "a stored file needs no server"
+
+
+@settings(max_examples=30)
+@given(data=files, damage=st.data(), capacity=st.integers(1, 300))
+def test_damage_anywhere_is_found_and_only_its_chunk_is_fetched_again(
+    data: bytes, damage: st.DataObject, capacity: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("stored")
+    host = ScriptedHost(data)
+    shelf = Shelf(folder.Folder(path), host, chunk_bytes=CHUNK_BYTES)
+    asyncio.run(loaded(shelf, capacity))
+    [file] = path.glob("*.gguf")
+    place = damage.draw(st.integers(0, len(data) - 1))
+    file.write_bytes(data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :])
+    begin = place // CHUNK_BYTES * CHUNK_BYTES
+    with pytest.raises(DamagedFile, match=rf"damaged at byte {begin:,}:"):
+        asyncio.run(loaded(shelf, capacity))
+    [model] = asyncio.run(shelf.stored())
+    assert asyncio.run(shelf.repair(model.key)) == min(CHUNK_BYTES, len(data) - begin)
+    assert host.opened[-1] == begin
+    assert file.read_bytes() == data
+    assert asyncio.run(loaded(shelf, capacity)) == data
+
+
+@given(data=files)
+def test_a_server_that_never_gives_a_byte_is_given_up(data: bytes) -> None:
+    host = ScriptedHost(data, [0] * 20)
+    with pytest.raises(FetchError, match="broke after 0 of"):
+        asyncio.run(transferred(host, 100))
+    assert len(host.opened) == 6
