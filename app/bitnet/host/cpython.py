@@ -142,11 +142,11 @@ def _end_unwanted(asked: asyncio.Future[http.client.HTTPResponse]) -> None:
 class HttpBody:
     """The body of a response.
 
-    A thread reads it, which a cancelled load does not stop: into memory of this object, and only then into
+    A thread reads it, which a cancelled load does not stop: into memory of its own, and only then, here, into
     that of the core, which may be gone by then.
     """
 
-    BUFFER_BYTES = 1 << 20
+    MOST_AT_ONCE_BYTES = 1 << 20
 
     def __init__(self, url: str, response: http.client.HTTPResponse, asked: int) -> None:
         facts = answers.answer(response.status, response.headers.get, asked)
@@ -154,15 +154,15 @@ class HttpBody:
         self.validator, self.accepts_ranges = facts.validator, facts.accepts_ranges
         self.next_page = facts.next_page
         self._url, self._response, self._position = url, response, facts.begin
-        self._buffer = memoryview(bytearray(self.BUFFER_BYTES))
 
     async def read_into(self, address: int, capacity: int) -> int:
         try:
-            n_bytes = await asyncio.to_thread(self._response.readinto, self._buffer[:capacity])
+            # read1 gives what has come; other ways of reading wait until all that was asked for is there.
+            part = await asyncio.to_thread(self._response.read1, min(capacity, self.MOST_AT_ONCE_BYTES))
         except (OSError, ValueError, http.client.HTTPException):
             raise ConnectionBroken(self._url, self._position, self.total_bytes) from None
-        memory_at(address, n_bytes)[:] = self._buffer[:n_bytes]
-        self._position += n_bytes
-        if n_bytes == 0 and self.total_bytes is not None and self._position < self.total_bytes:
+        memory_at(address, len(part))[:] = part
+        self._position += len(part)
+        if not part and self.total_bytes is not None and self._position < self.total_bytes:
             raise ConnectionBroken(self._url, self._position, self.total_bytes)
-        return n_bytes
+        return len(part)
