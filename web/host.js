@@ -41,6 +41,7 @@ function element(id) {
 /** @param {HTMLElement} target @param {string} name @param {string | null} value */
 function setAttribute(target, name, value) {
   if (!ATTRIBUTES.test(name)) throw new Error(`The page sets no attribute "${name}".`);
+  if (name === "data-open") return value === null ? dialog(target.id).close() : dialog(target.id).showModal();
   if (value === null) target.removeAttribute(name);
   else target.setAttribute(name, value);
 }
@@ -79,11 +80,22 @@ function apply(patch, answers) {
     case "remove":
       if (patch[1] === held) held = "";
       return element(patch[1]).remove();
+    case "focus":
+      return element(patch[1]).focus();
     case "save":
       return save(patch[1]);
     case "isolate":
       return void isolate(patch[1], () => tell("not_isolated"));
   }
+}
+
+/** Give the visitor a file to keep. @param {File} file */
+function hand(file) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = file.name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser has begun to read it by then
 }
 
 /** @param {string} snapshot */
@@ -142,6 +154,7 @@ function tell(name, fields = {}, files = []) {
 }
 
 worker.addEventListener("message", ({ data }) => {
+  if (data instanceof File) return hand(data);
   const fromWorker = /** @type {FromWorker} */ (JSON.parse(data));
   if (fromWorker.type === "failed") return fail(fromWorker.sentence);
   const follow = jump || isAtEnd();
@@ -210,10 +223,19 @@ document.addEventListener("click", ({ target }) => {
   const { event, opens, copies, ...fields } = button.dataset;
   if (opens) dialog(opens).showModal();
   if (event) tell(event, /** @type {Record<string, string>} */ (fields));
-  if (event) jump = true;
+  if (event) jump = fields.focus === "message";
   finish(button);
   if (copies) copy(button, element(copies));
 });
+
+// Esc, or a click beside it: for some dialogs that is an answer.
+document.addEventListener(
+  "cancel",
+  ({ target }) => {
+    if (target instanceof HTMLDialogElement && target.dataset.dismissed) tell(target.dataset.dismissed);
+  },
+  { capture: true },
+);
 
 document.addEventListener("submit", (event) => {
   event.preventDefault();

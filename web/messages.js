@@ -1,7 +1,7 @@
 // The messages between the page and its worker: one union each way. Types only, nothing runs here.
 //
 // Page to worker: structured clones, since Files may come along. Worker to page: JSON text, one message for a
-// batch of patches, which is cheaper than cloning the same lists out of Python.
+// batch of patches, which is cheaper than cloning the same lists out of Python; or a File that the visitor wants to keep.
 
 /**
  * An element to be made. Tags and attributes are checked against the host's own short lists.
@@ -14,13 +14,14 @@
  */
 
 /**
- * One change of the page. Elements are named by their id.
+ * One change of the page. Elements are named by their id. The attribute "data-open" of a dialog shows it and closes it.
  * @typedef {["attribute", id: string, name: string, value: string | null]
  *   | ["text", id: string, text: string]
  *   | ["append", id: string, text: string]
  *   | ["value", id: string, value: string]
  *   | ["create", parent: string, index: number, tree: Tree]
  *   | ["remove", id: string]
+ *   | ["focus", id: string]
  *   | ["save", snapshot: string]
  *   | ["isolate", when: "now" | "next visit" | "never"]} Patch
  */

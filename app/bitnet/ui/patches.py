@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bitnet.ui.view import Node, View
+from bitnet.ui.node import Node, View
 
 #: An operation and its arguments; web/messages.js lists them.
 Patch = list[Any]
@@ -17,6 +17,13 @@ def post_to_page(text: str) -> None:
     import js
 
     js.postMessage(text)
+
+
+def hand_to_page(file: Any) -> None:
+    """Send a browser's File to the page, which gives it to the visitor."""
+    import js
+
+    js.postMessage(file)
 
 
 class Patches:

@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from bitnet.ranks import Cores
 from bitnet.records import Message, Progress, Timings
+from bitnet.ui.opening import Choice, Opening, Report
 from bitnet.ui.settings import Settings
+from bitnet.ui.stored import Shelf
 
 Phase = Literal["starting", "loading", "ready", "answering", "error"]
 
@@ -45,22 +47,31 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A problem, in one sentence. *offer* names a button that helps: "new_chat", "" for none."""
+    """A problem, in one sentence, or news that are none.
+
+    *offer* names a button that helps: "new_chat", "open_stored" or "models"; "" for none. *key* is
+    that of the stored model which the button is about.
+    """
 
     sentence: str
     offer: str = ""
+    key: str = ""
+    is_problem: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    phase: Phase = "starting"
+    """*model* answers; *opening* is the one that will, while there is one. *failed*: there is neither."""
+
     model: ModelCard | None = None
+    opening: Opening | None = None
+    answering: bool = False
+    failed: bool = False
     catalogue: tuple[ModelCard, ...] = ()
+    shelf: Shelf = field(default_factory=Shelf)
     entries: tuple[Entry, ...] = ()
     settings: Settings = field(default_factory=Settings)
     defaults: Settings = field(default_factory=Settings)
-    loading: str = ""
-    progress: Progress | None = None
     alert: Alert | None = None
     settings_problem: str = ""
     #: Tokens in the KV cache after the last turn.
@@ -70,6 +81,14 @@ class State:
     may_isolate: bool = False
     #: What the address of the page asked for and what became of it.
     remarks: tuple[str, ...] = ()
+
+    @property
+    def phase(self) -> Phase:
+        if self.answering:
+            return "answering"
+        if self.opening is not None:
+            return "loading"
+        return "ready" if self.model else "error" if self.failed else "starting"
 
     @property
     def answer(self) -> Entry:
@@ -83,19 +102,56 @@ class State:
         return system + said
 
 
+def work_failed(state: State, reason: str) -> State:
+    """Something failed that nobody has foreseen; a model from before goes on working."""
+    sentence = f"Something unexpected went wrong ({reason}): reload the page; the conversation is kept."
+    if state.answering:
+        state = _with_answer(state, busy=False, remark="broke off")
+    return replace(loading_ended(state, Alert(sentence)), answering=False)
+
+
 # ---- Models ----
 
 
-def loading_began(state: State, title: str) -> State:
-    return replace(state, phase="loading", loading=title, progress=None, alert=None)
+def catalogue_read(state: State, offers: tuple[ModelCard, ...]) -> State:
+    return replace(state, catalogue=offers)
 
 
-def bytes_arrived(state: State, progress: Progress) -> State:
-    return replace(state, progress=progress)
+def loading_began(state: State, title: str, *, can_pause: bool = False) -> State:
+    """The model before, if there is one, goes on answering meanwhile."""
+    return replace(state, opening=Opening(title, can_pause), alert=None)
+
+
+def asked_to_choose(state: State, choices: tuple[Choice, ...]) -> State:
+    """An address means several models."""
+    return _with_opening(state, choices=choices)
+
+
+def reported(state: State, report: Report) -> State:
+    """The download waits until the visitor agrees to it."""
+    return _with_opening(state, report=report)
+
+
+def agreed(state: State) -> State:
+    return _with_opening(state, choices=(), report=None)
+
+
+def _with_opening(state: State, **changes: Any) -> State:
+    return replace(state, opening=replace(state.opening, **changes)) if state.opening else state
+
+
+def bytes_arrived(state: State, progress: Progress, now_s: float) -> State:
+    opening = state.opening.with_progress(progress, now_s) if state.opening else None
+    return replace(state, opening=opening)
+
+
+def retrying_in(state: State, seconds: float) -> State:
+    """The connection is lost, and the transfer waits before it tries again."""
+    return _with_opening(state, retry_in_s=seconds)
 
 
 def model_ready(state: State, model: ModelCard) -> State:
-    return replace(state, phase="ready", model=model, loading="", progress=None, used_tokens=0)
+    return replace(state, model=model, opening=None, failed=False, used_tokens=0)
 
 
 def model_changed(state: State, model: ModelCard) -> State:
@@ -108,8 +164,12 @@ def loading_failed(state: State, sentence: str) -> State:
     """The model before, if there is one, goes on working."""
     if state.model is not None:
         sentence = f"{sentence} {state.model.title} is still in use."
-        return replace(state, phase="ready", loading="", progress=None, alert=Alert(sentence))
-    return replace(state, phase="error", loading="", progress=None, alert=Alert(sentence))
+    return loading_ended(state, Alert(sentence))
+
+
+def loading_ended(state: State, alert: Alert | None) -> State:
+    """Without a new model."""
+    return replace(state, opening=None, failed=state.model is None, alert=alert)
 
 
 # ---- Turns ----
@@ -118,7 +178,7 @@ def loading_failed(state: State, sentence: str) -> State:
 def asked(state: State, text: str) -> State:
     n = len(state.entries)
     question, answer = Entry(n, "user", text), Entry(n + 1, "assistant", "", busy=True)
-    return replace(state, phase="answering", entries=(*state.entries, question, answer), alert=None)
+    return replace(state, answering=True, entries=(*state.entries, question, answer), alert=None)
 
 
 def _with_answer(state: State, **changes: Any) -> State:
@@ -140,12 +200,12 @@ def answered(state: State, reason: str, timings: Timings, used_tokens: int) -> S
     if reason == "context" and state.model is not None:
         room = f"{state.model.context_length:,} tokens"
         alert = Alert(f"The conversation fills the context of {room}: start a new chat to go on.", "new_chat")
-    return replace(state, phase="ready", used_tokens=used_tokens, alert=alert)
+    return replace(state, answering=False, used_tokens=used_tokens, alert=alert)
 
 
 def turn_failed(state: State, alert: Alert) -> State:
     """What was said stays said; a question without any answer is taken back."""
-    state = replace(state, phase="ready", alert=alert)
+    state = replace(state, answering=False, alert=alert)
     if state.answer.text:
         return _with_answer(state, busy=False, remark="broke off")
     return replace(state, entries=state.entries[:-2])
@@ -169,7 +229,7 @@ def _count(n_tokens: int) -> str:
 
 
 def chat_cleared(state: State) -> State:
-    return replace(state, phase="ready", entries=(), alert=None, used_tokens=0)
+    return replace(state, answering=False, entries=(), alert=None, used_tokens=0)
 
 
 # ---- Reload ----

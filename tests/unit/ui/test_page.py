@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import bitnet
 import pytest
+from bitnet.delivery import Origin
 from bitnet.engine import NativeModel, NativeSession
 from bitnet.host import Host, this_host
 from bitnet.page import Page
@@ -154,9 +155,9 @@ def test_another_number_of_cores_while_a_model_loads_is_for_that_model(
     arrived = []
     load = bitnet.load
 
-    async def recorded(source: str, **options: Any) -> bitnet.Model:
-        model = await load(source, **options)
-        arrived.append((source, model.info.n_ranks))
+    async def recorded(origin: Origin, **options: Any) -> bitnet.Model:
+        model = await load(origin, **options)
+        arrived.append((str(origin.source), model.info.n_ranks))
         return model
 
     async def run() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bitnet.ui.node import Node, View
 from bitnet.ui.patches import Patches
-from bitnet.ui.view import Node, View
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -82,7 +82,7 @@ def test_an_answer_that_broke_off_stays() -> None:
 
 def test_a_failed_download_leaves_the_model_before_in_use() -> None:
     state = states.loading_began(states.model_ready(State(), MODEL), "Other")
-    state = states.loading_failed(states.bytes_arrived(state, Progress(1, 2)), "It broke.")
+    state = states.loading_failed(states.bytes_arrived(state, Progress(1, 2), 0.0), "It broke.")
     assert state.phase == "ready"
     assert state.model == MODEL
     assert state.alert == Alert("It broke. Tiny Model is still in use.")

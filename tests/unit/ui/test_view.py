@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from bitnet.records import Progress, Timings
 from bitnet.ui import state as states
+from bitnet.ui.node import Node
+from bitnet.ui.opening import Choice, Report
 from bitnet.ui.settings import Settings
 from bitnet.ui.state import Alert, ModelCard, State
-from bitnet.ui.view import Node, view
+from bitnet.ui.stored import Shelf, StoredCard
+from bitnet.ui.view import view
 
 MODEL = ModelCard(
     *("tiny", "Tiny Model", 15_000_000, "MIT"),
@@ -40,14 +44,16 @@ def test_nothing_can_be_sent_before_there_is_a_model() -> None:
 
 
 def test_a_download_shows_its_bytes() -> None:
-    state = states.bytes_arrived(states.loading_began(State(), "Tiny Model"), Progress(7_500_000, 15_000_000))
+    state = states.bytes_arrived(
+        states.loading_began(State(), "Tiny Model"), Progress(7_500_000, 15_000_000), 0.0
+    )
     nodes = shown(state)
     assert nodes["loading-text"].text == "Loading Tiny Model: 7.5 MB of 15.0 MB"
     assert nodes["progress"].attributes == {"max": "15000000", "value": "7500000"}
 
 
 def test_an_unknown_size_shows_no_share() -> None:
-    state = states.bytes_arrived(states.loading_began(State(), "Tiny Model"), Progress(7_500_000, None))
+    state = states.bytes_arrived(states.loading_began(State(), "Tiny Model"), Progress(7_500_000, None), 0.0)
     assert shown(state)["progress"].attributes["value"] is None
 
 
@@ -87,7 +93,7 @@ def test_a_problem_is_an_alert() -> None:
     nodes = shown(replace(READY, alert=Alert("It broke.", "new_chat")))
     assert nodes["alert"].attributes["role"] == "alert"
     assert nodes["alert-text"].text == "It broke."
-    assert nodes["alert-new-chat"].attributes["data-event"] == "new_chat"
+    assert nodes["alert-offer"].attributes["data-event"] == "new_chat"
     assert "alert" not in shown(READY)
 
 
@@ -112,3 +118,101 @@ def test_the_field_for_an_own_template_is_there_when_it_is_chosen() -> None:
 def test_what_is_odd_about_a_model_is_a_note() -> None:
     odd = replace(READY, model=replace(MODEL, warnings=("tokenizer.ggml.pre is missing.",)))
     assert "tokenizer.ggml.pre is missing." in [child.text for child in shown(odd)["model-facts"].children]
+
+
+# ---- Models on their way, and stored ----
+
+OPENING = states.loading_began(READY, "Big", can_pause=True)
+REPORT = Report("Big", "From example.org.", (("Size", "1.19 GB"), ("Memory", "1.25 GB")))
+STORED = StoredCard(
+    *("k1", "Big", "https://example.org/big.gguf", 60_000_000, 60_000_000), complete=True, checkable=True
+)
+
+
+def downloading(**fields: Any) -> State:
+    return states.bytes_arrived(OPENING, Progress(30_000_000, 60_000_000, **fields), 0.0)
+
+
+def test_the_model_before_answers_while_another_one_comes() -> None:
+    nodes = shown(OPENING)
+    assert nodes["page"].attributes["data-state"] == "loading"
+    assert nodes["model-name"].text == "Big"
+    assert nodes["send"].attributes["disabled"] is None
+    nodes = shown(states.asked(OPENING, "Hi"))
+    assert nodes["page"].attributes["data-state"] == "answering"
+    assert nodes["loading"].attributes["hidden"] is None
+
+
+def test_a_download_that_lasts_can_be_paused_and_cancelled() -> None:
+    assert shown(downloading())["loading-actions"].attributes["hidden"] == ""
+    nodes = shown(downloading(state="waiting", retry_in_s=4.0))
+    assert nodes["loading-actions"].attributes["hidden"] is None
+    assert (nodes["pause"].text, nodes["pause"].attributes["data-event"]) == ("Pause", "pause")
+    nodes = shown(downloading(state="paused"))
+    assert (nodes["pause"].text, nodes["pause"].attributes["data-event"]) == ("Continue", "go_on")
+
+
+def test_what_is_unusual_about_a_download_is_said() -> None:
+    assert shown(downloading(remark="It is not stored."))["loading-remark"].text == "It is not stored."
+
+
+def test_a_report_is_a_dialog_until_it_is_answered() -> None:
+    assert shown(OPENING)["review"].attributes["data-open"] is None
+    asking = states.reported(OPENING, REPORT)
+    nodes = shown(asking)
+    assert nodes["review"].attributes["data-open"] == ""
+    assert nodes["review-title"].text == "Download Big?"
+    assert [child.text for child in nodes["review-facts"].children] == [
+        "Size",
+        "1.19 GB",
+        "Memory",
+        "1.25 GB",
+    ]
+    assert nodes["download"].attributes["hidden"] is None
+    assert shown(states.agreed(asking))["review"].attributes["data-open"] is None
+
+
+def test_several_models_are_a_choice() -> None:
+    nodes = shown(states.asked_to_choose(OPENING, (Choice("a.gguf", "60.0 MB"), Choice("b.gguf", "1.19 GB"))))
+    assert nodes["review"].attributes["data-open"] == ""
+    assert nodes["download"].attributes["hidden"] == ""
+    take = nodes["choice-1-take"].attributes
+    assert (take["data-event"], take["data-number"], take["aria-label"]) == ("choose", "1", "Choose b.gguf")
+
+
+def offered(card: StoredCard, deleting: str = "") -> list[str]:
+    """What the buttons of a stored model are called."""
+    nodes = shown(replace(READY, shelf=Shelf((card,), deleting=deleting)))
+    return [
+        node.attributes["aria-label"] or ""
+        for name, node in sorted(nodes.items())
+        if name.startswith("stored-k1-") and node.tag == "button"
+    ]
+
+
+def test_a_stored_model_can_be_opened_verified_exported_and_deleted() -> None:
+    assert offered(STORED) == ["Delete Big", "Export Big", "Open stored Big", "Verify Big"]
+
+
+def test_only_a_model_with_a_known_hash_can_be_verified() -> None:
+    assert "Verify Big" not in offered(replace(STORED, checkable=False))
+
+
+def test_a_part_of_a_model_can_be_continued() -> None:
+    assert offered(replace(STORED, complete=False)) == ["Delete Big", "Continue Big"]
+
+
+def test_a_damaged_model_can_only_be_deleted() -> None:
+    assert offered(replace(STORED, check="damaged")) == ["Delete Big"]
+
+
+def test_a_model_is_deleted_when_that_is_said_twice() -> None:
+    assert offered(STORED, deleting="k1") == ["Keep Big", "Delete Big now"]
+
+
+def test_news_are_no_alert() -> None:
+    news = Alert("The download of Big was not finished.", "open_stored", "k1", is_problem=False)
+    nodes = shown(replace(READY, alert=news))
+    assert "alert" not in nodes
+    assert nodes["status"].attributes["role"] == "status"
+    assert nodes["alert-offer"].attributes["data-key"] == "k1"
