@@ -41,7 +41,7 @@ FORCE:
 
 ##@ Use it
 
-.PHONY: help run dist build
+.PHONY: help run dist build models
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	    /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -52,6 +52,9 @@ run: dist ## build what is missing and serve the app on http://127.0.0.1:$$PORT/
 	@exec $(PYTHON) tools/serve.py dist --port $(PORT)
 
 dist: build/dist.complete ## the static bundle in dist/, the wheels in dist/wheels/
+
+models: $(NATIVE) $(VENV)/.installed ## fetch a model and keep it for the bitnet command: MODEL=name-url-or-owner/repo (bitnet-2b, 1.2 GB)
+	$(VENV)/bin/bitnet pull "$(or $(MODEL),bitnet-2b)"
 
 build: $(NATIVE) $(VENV)/.installed build/dist.complete ## the core in all its builds with their checks, and the bitnet command
 

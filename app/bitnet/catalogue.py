@@ -21,8 +21,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 class Entry:
     """One model on offer.
 
-    *location* is a path or an absolute URL, also of a repository of Hugging Face. *size_bytes* and *sha256*
-    are None where nobody has seen the file. *sampling* has fields of ``Sampling``.
+    *location* is a path or an absolute URL, also of a repository of Hugging Face. *size_bytes*, *sha256* and
+    *context_length* are None where they are not known. *sampling* has fields of ``Sampling``.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Entry:
     description: str
     sampling: Mapping[str, Any]
     sample_prompts: tuple[str, ...]
-    context_length: int
+    context_length: int | None
 
 
 def is_name(source: object) -> bool:
@@ -85,7 +85,7 @@ def _entry(fields: Mapping[str, Any], catalogue: Path | str) -> Entry:
         description=fields["description"],
         sampling=dict(fields["sampling"]),
         sample_prompts=tuple(fields["sample_prompts"]),
-        context_length=int(fields["context_length"]),
+        context_length=fields["context_length"],
     )
 
 

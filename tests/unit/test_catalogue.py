@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from bitnet.catalogue import find, is_name, read_catalogue
+from bitnet.delivery.hub import parse
 from bitnet.errors import BadArgument, FetchError
 from bitnet.records import Sampling
 
@@ -30,10 +31,11 @@ class FilesHost:
         raise NotImplementedError
 
 
-def test_every_entry_has_its_file_with_size_hash_card_and_licence() -> None:
+def test_the_embedded_models_have_their_files_with_size_hash_card_and_licence() -> None:
     entries = asyncio.run(read_catalogue(FilesHost(MODELS / "models.json")))
-    assert "tiny-tales" in entries
-    for entry in entries.values():
+    embedded = [entry for entry in entries.values() if isinstance(entry.location, Path)]
+    assert [entry.name for entry in embedded] == ["tiny-tales"]
+    for entry in embedded:
         path = Path(entry.location)
         assert path.stat().st_size == entry.size_bytes
         assert hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256
@@ -41,6 +43,19 @@ def test_every_entry_has_its_file_with_size_hash_card_and_licence() -> None:
         assert entry.licence == "Apache-2.0"
         assert "Apache License" in (path.parent / "LICENSE").read_text()
         assert len(entry.sample_prompts) == 4
+
+
+def test_a_model_elsewhere_says_what_is_known_of_it_and_no_more() -> None:
+    entries = asyncio.run(read_catalogue(FilesHost(MODELS / "models.json")))
+    remote = [entry for entry in entries.values() if not isinstance(entry.location, Path)]
+    assert len(remote) == 6
+    for entry in remote:
+        name = parse(str(entry.location), "https://huggingface.co")
+        assert name is not None
+        assert name.file.endswith(".gguf")
+        assert entry.licence
+        assert (entry.size_bytes is None) == (entry.sha256 is None)
+    assert entries["bitnet-2b"].size_bytes == 1_187_801_280
 
 
 def test_the_embedded_model_is_sampled_as_its_card_says() -> None:

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bitnet.cli import commands
+from bitnet.cli import commands, store
 from bitnet.cli.terminal_chat import chat
 from bitnet.errors import BitNetError
 from bitnet.formats import FORMATS
@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "model",
         metavar="MODEL",
-        help="path, URL, or name of the catalogue such as tiny-tales; of a split model the first part",
+        help="path, URL, OWNER/REPO[:FILE] of Hugging Face, name of the catalogue such as tiny-tales, or "
+        "title of a stored model; of a split model the first part",
     )
     shared.add_argument("--kernel", help="name of a kernel set, such as scalar (default: the fastest)")
     shared.add_argument("--threads", type=int, default=1, help="threads that share the work (default: 1)")
@@ -114,4 +115,16 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--json", action="store_true")
     inspect.add_argument("--tensors", action="store_true", help="list every tensor too")
     inspect.set_defaults(run=commands.inspect)
+
+    pull = command.add_parser("pull", help="fetch a model and keep it; goes on where it was stopped")
+    pull.add_argument("name", metavar="NAME|URL|OWNER/REPO[:FILE]")
+    pull.set_defaults(run=store.pull)
+
+    listing = command.add_parser("list", help="the stored models, used last first")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=store.list_models)
+
+    remove = command.add_parser("rm", help="delete a stored model")
+    remove.add_argument("name", metavar="NAME|URL|OWNER/REPO[:FILE]|TITLE")
+    remove.set_defaults(run=store.remove)
     return parser

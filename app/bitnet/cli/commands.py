@@ -14,20 +14,25 @@ from typing import Any
 
 import bitnet
 from bitnet.cli import npy
+from bitnet.cli.meter import Meter
 from bitnet.errors import BadArgument
 from bitnet.formats import FORMATS
 from bitnet.prompt import encode_chat
 
+SHOWN_ABOVE_BYTES = 100_000_000  # smaller models are there before a line could be read
+
 
 async def open_model(options: argparse.Namespace) -> bitnet.Model:
-    """The model that the command names."""
-    return await bitnet.load(
-        options.model,
-        kernel=options.kernel,
-        ranks=options.threads,
-        context_length=options.context_length,
-        chat_template=chat_template(getattr(options, "chat_template", None)),
-    )
+    """The model that the command names; one that is not stored is fetched, and not kept."""
+    with Meter(options.model, only_above_bytes=SHOWN_ABOVE_BYTES) as meter:
+        return await bitnet.load(
+            options.model,
+            kernel=options.kernel,
+            ranks=options.threads,
+            context_length=options.context_length,
+            chat_template=chat_template(getattr(options, "chat_template", None)),
+            on_progress=meter.show,
+        )
 
 
 def chat_template(given: str | None) -> str | None:

@@ -10,7 +10,17 @@ delivery               one model from its origin, whatever of it is stored alrea
 from bitnet.delivery.control import Control
 from bitnet.delivery.delivery import Delivery
 from bitnet.delivery.origin import Origin, Part
-from bitnet.delivery.resolve import resolve, resolve_one
+from bitnet.delivery.resolve import find_stored, resolve, resolve_one
 from bitnet.delivery.shelf import Shelf, Stored
 
-__all__ = ["Control", "Delivery", "Origin", "Part", "Shelf", "Stored", "resolve", "resolve_one"]
+__all__ = [
+    "Control",
+    "Delivery",
+    "Origin",
+    "Part",
+    "Shelf",
+    "Stored",
+    "find_stored",
+    "resolve",
+    "resolve_one",
+]

@@ -40,6 +40,11 @@ class Delivery:
         """Of the parts so far, how much was stored before."""
         return self._stored_before + (self._body.stored_bytes if isinstance(self._body, KeptBody) else 0)
 
+    @property
+    def total_here(self) -> int | None:
+        """Size of the file that is being read, None while nobody has said."""
+        return self._body.total_bytes if self._body else None
+
     async def total_bytes(self) -> int | None:
         """Size of all parts together, None where a server does not say; for one part nobody is asked.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,18 +36,42 @@ async def resolve(given: Any, host: Host, *, token: str = "", hub: str = "") -> 
         return [_of_sources(in_order(given))]
     if not isinstance(given, str):
         return [_of_sources(following(given))]
+    stored = await _stored(host)
+    for model in stored:
+        if given in (model.title, model.url):
+            return [_of_stored(model, token, hub)]
     if catalogue.is_name(given):
         entry = await catalogue.find(given, host)
         return await of_entry(entry, host, token=token, hub=hub)
-    stored = await Shelf(host.files, host).stored() if host.files else []
-    for model in stored:
-        if given in (model.title, model.url):
-            return [replace(model.origin(), headers=_headers(token, model.url, hub))]
     name = None if Path(given).exists() else hubs.parse(given, hub or hubs.hub_address())
     if name:
         return await _from_hub(name, host, token, stored)
-    place = host.locate(given)
-    return [_of_sources(following(place))]
+    return [_of_sources(following(host.locate(given)))]
+
+
+async def find_stored(given: str, host: Host, *, hub: str = "") -> list[Stored]:
+    """The stored models, whole or in part, that *given* can mean; needs no network."""
+    if catalogue.is_name(given):
+        with suppress(BadArgument):
+            given = str((await catalogue.find(given, host)).location)
+    name = hubs.parse(given, hub or hubs.hub_address())
+    return [
+        model
+        for model in await _stored(host)
+        if given in (model.key, model.title, model.url) or (name and _is_of(model, name))
+    ]
+
+
+async def _stored(host: Host) -> list[Stored]:
+    return await Shelf(host.files, host).stored() if host.files else []
+
+
+def _is_of(model: Stored, name: hubs.HubName) -> bool:
+    return model.url == name.url_of(name.file) if name.file else model.url.startswith(name.url_of(""))
+
+
+def _of_stored(model: Stored, token: str, hub: str) -> Origin:
+    return replace(model.origin(), headers=_headers(token, model.url, hub))
 
 
 async def resolve_one(given: Any, host: Host, *, token: str = "", hub: str = "") -> Origin:
@@ -89,14 +114,14 @@ async def of_entry(entry: catalogue.Entry, host: Host, *, token: str = "", hub: 
 
 async def _from_hub(name: hubs.HubName, host: Host, token: str, stored: Sequence[Stored]) -> list[Origin]:
     headers = _headers(token, name.hub, name.hub)
-    if name.file:
-        url = name.url_of(name.file)
-        for model in stored:
-            if model.complete and model.url == url:  # needs no network
-                return [replace(model.origin(), headers=headers)]
+    here = [model for model in stored if model.complete and _is_of(model, name)]
+    if name.file and here:  # needs no network
+        return [_of_stored(model, token, name.hub) for model in here]
     try:
         files = await hubs.list_files(name, host, headers)
     except (NotFound, Unreachable, Blocked, Busy):
+        if len(here) == 1:
+            return [_of_stored(here[0], token, name.hub)]
         if not name.file:
             raise
         parts = tuple(Part(url) for url in following(name.url_of(name.file)))
