@@ -278,4 +278,6 @@ class Models:
         if stored and not stored.complete and (card := screen.state.shelf.card(stored.key)):
             sentence = f"The download of {card.title} has ended: {card.amount}."
             alert = Alert(sentence, "open_stored", card.key, is_problem=False)
+        elif why := screen.state.shelf.why_none:
+            alert = Alert(f"The download has ended, and nothing of it is kept. {why}", is_problem=False)
         screen.show(states.loading_ended(screen.state, alert))
