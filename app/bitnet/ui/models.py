@@ -260,14 +260,13 @@ class Models:
             self._screen.show_at_leisure(state)
 
     async def _tick(self) -> None:
-        """Count down while a transfer waits to try again."""
+        """Show the last bytes before a silence, and count down while a transfer waits to try again."""
         while True:
             await asyncio.sleep(TICK_S)
-            opening = self._screen.state.opening
-            if opening and opening.retry_in_s is not None:
-                self._screen.show(
-                    states.retrying_in(self._screen.state, max(0.0, opening.retry_in_s - TICK_S))
-                )
+            state = self._screen.state
+            if state.opening and state.opening.retry_in_s is not None:
+                state = states.retrying_in(state, max(0.0, state.opening.retry_in_s - TICK_S))
+            self._screen.show(state)
 
     async def _say_what_is_kept(self) -> None:
         """The visitor has cancelled, or declined."""

@@ -28,11 +28,12 @@ LOADING, READY = '"data-state", "loading"', '"data-state", "ready"'
 class Sheet:
     """Opens the page at an address, keeps what it would show, and wakes whoever waits for a model."""
 
-    def __init__(self, address: str, host: Host, *, may_isolate: bool) -> None:
+    def __init__(self, address: str, host: Host, *, may_isolate: bool, **options: Any) -> None:
         self.text = self.appended = ""
         self.is_ready = asyncio.Event()
         query = parse_query(address)
-        self.page = Page(host, Patches(self.take), query, saved="", may_isolate=may_isolate)
+        patches = Patches(self.take)
+        self.page = Page(host, patches, query, saved="", may_isolate=may_isolate, **options)
 
     def take(self, message: str) -> None:
         patches: list[list[Any]] = json.loads(message)["patches"]

@@ -1,0 +1,165 @@
+"""Opening and keeping models, from a server that misbehaves to what the page would show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from bitnet.host import Host
+from bitnet.ui import models
+from test_page import READY, Sheet
+from worlds import needs_sockets
+
+pytestmark = needs_sockets
+FaultServer = pytest.importorskip("fault_server", reason="no sockets here").FaultServer
+CPythonHost = pytest.importorskip("bitnet.host.cpython", reason="no CPython").CPythonHost
+Folder = pytest.importorskip("bitnet.host.folder", reason="no CPython").Folder
+
+ASKS = '["attribute", "review", "data-open", ""]'
+ANSWERED = '["attribute", "review", "data-open", null]'
+
+
+@pytest.fixture(autouse=True)
+def _large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seeded model counts as a large one."""
+    monkeypatch.setattr(models, "LARGE_BYTES", 1_000_000)
+
+
+@pytest.fixture
+def server(seeded: Path) -> Iterator[Any]:
+    with FaultServer({"large.gguf": seeded.read_bytes()}) as faults:
+        yield faults
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """CPython's host, with storage of its own."""
+    own: Host = CPythonHost()
+    own.files = Folder(tmp_path / "stored")
+    return own
+
+
+class Visitor:
+    """Reads what the page shows, and does something."""
+
+    def __init__(self, host: Host, model: str) -> None:
+        self.files: list[Any] = []
+        self.sheet = Sheet(f"?{urlencode({'model': model})}", host, may_isolate=False, hand=self.files.append)
+        self._n_events, self.seen = 0, ""
+
+    async def sees(self, text: str) -> None:
+        await self.sheet.wait_for(text)
+
+    def does(self, event: str, **fields: str) -> None:
+        self._n_events += 1
+        self.seen += self.sheet.text
+        self.sheet.forget()
+        self.sheet.page.receive(self._n_events, event, fields, [])
+
+    async def begin(self, address: str) -> None:
+        """Ask for a large model, and agree to the download."""
+        await self.sees(READY)
+        self.does("open_url", url=address)
+        await self.sees(ASKS)
+        self.does("download")
+
+    @property
+    def key(self) -> str:
+        """Of the only stored model."""
+        return self.sheet.text.rsplit('"stored-', 1)[-1].split("-")[0].split('"')[0]
+
+
+def test_a_large_model_is_fetched_when_the_visitor_agrees(tiny_tales: Path, server: Any, host: Host) -> None:
+    async def run() -> None:
+        visitor = Visitor(host, str(tiny_tales))
+        await visitor.begin(f"{server.address}/large.gguf")
+        await visitor.sees(ANSWERED)
+        await visitor.sees(READY)
+        await visitor.sees("no hash is known to verify it by")
+        visitor.does("open_url", url=f"{server.address}/large.gguf")
+        await visitor.sees(READY)  # without a question: it is stored
+        assert ASKS not in visitor.sheet.text
+
+    asyncio.run(run())
+
+
+def test_nothing_is_kept_of_a_model_that_is_declined(tiny_tales: Path, server: Any, host: Host) -> None:
+    async def run() -> None:
+        visitor = Visitor(host, str(tiny_tales))
+        await visitor.sees(READY)
+        visitor.does("open_url", url=f"{server.address}/large.gguf")
+        await visitor.sees(ASKS)
+        visitor.does("cancel")
+        await visitor.sees(READY)
+        assert host.files
+        assert await host.files.names() == []
+
+    asyncio.run(run())
+
+
+def test_what_has_arrived_is_kept_and_offered(
+    tiny_tales: Path, seeded: Path, server: Any, host: Host
+) -> None:
+    address = f"{server.address}/stall={seeded.stat().st_size * 3 // 4}/large.gguf"
+
+    async def run() -> None:
+        visitor = Visitor(host, str(tiny_tales))
+        await visitor.begin(address)
+        await visitor.sees("1.2 MB of 1.7 MB")
+        visitor.does("pause")
+        await visitor.sees("\\u00b7 paused")
+        visitor.does("cancel")
+        await visitor.sees("has ended: 1.2 MB of 1.7 MB are here.")
+        await visitor.sees(READY)
+        again = Visitor(host, str(tiny_tales))
+        await again.sees("was not finished: 1.2 MB of 1.7 MB are here.")
+        again.does("open_stored", key=again.key)
+        await again.sees(READY)
+        assert ASKS not in again.sheet.text, "it has been agreed to before"
+
+    asyncio.run(run())
+    assert server.requests[-1].begin
+
+
+def test_a_stored_model_is_handed_out_and_deleted_when_that_is_said_twice(
+    tiny_tales: Path, seeded: Path, server: Any, host: Host
+) -> None:
+    async def run() -> None:
+        visitor = Visitor(host, str(tiny_tales))
+        await visitor.begin(f"{server.address}/large.gguf")
+        await visitor.sees("no hash is known")
+        key = visitor.key
+        visitor.does("export", key=key)
+        while not visitor.files:
+            await asyncio.sleep(0)
+        assert Path(visitor.files[0]).read_bytes() == seeded.read_bytes()
+        visitor.does("delete", key=key)
+        await visitor.sees(f'["focus", "stored-{key}-no"]')
+        visitor.does("delete_now", key=key)
+        await visitor.sees("Nothing is stored yet")
+        assert host.files
+        assert await host.files.names() == []
+
+    asyncio.run(run())
+
+
+def test_a_model_is_taken_into_use_when_the_answer_before_it_is_complete(
+    tiny_tales: Path, server: Any, host: Host
+) -> None:
+    async def run() -> None:
+        visitor = Visitor(host, str(tiny_tales))
+        await visitor.sees(READY)
+        visitor.does("send", text="Tell me a story.")
+        visitor.does("open_url", url=f"{server.address}/large.gguf")
+        await visitor.sees(ASKS)
+        visitor.does("download")
+        await visitor.sees(READY)
+        said = visitor.seen + visitor.sheet.text
+        assert " tokens/s" in said
+        assert "\\u00b7 stopped" not in said
+
+    asyncio.run(run())
