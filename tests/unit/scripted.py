@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bitnet.errors import ConnectionBroken, RangeRefused
+from bitnet.errors import ConnectionBroken, InUse, RangeRefused
 from bitnet.host import File, Files, Room
 from bitnet.host.memory import address_of, memory_at
 
@@ -81,6 +82,82 @@ class ScriptedHost:
 
     async def size_of(self, source: Any, *, headers: Mapping[str, str] | None = None) -> int | None:
         return len(self.data) if self.states_size else None
+
+
+class MemoryFiles:
+    """Storage in memory, which outlives what is done to it."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.data: dict[str, bytearray] = {}
+        self._owned: set[str] = set()
+
+    async def names(self) -> list[str]:
+        return [*self.texts, *self.data]
+
+    async def read_text(self, name: str) -> str | None:
+        return self.texts.get(name)
+
+    async def write_text(self, name: str, text: str) -> None:
+        self.texts[name] = text
+
+    async def open(self, name: str) -> File:
+        return MemoryFile(self.data.setdefault(name, bytearray()))
+
+    async def remove(self, name: str) -> None:
+        self.texts.pop(name, None)
+        self.data.pop(name, None)
+
+    async def room(self) -> Room:
+        return Room(sum(map(len, self.data.values())), None)
+
+    async def persist(self) -> bool:
+        return True
+
+    @asynccontextmanager
+    async def lock(self, name: str, *, wait: bool = True) -> AsyncGenerator[None]:
+        if name in self._owned:
+            raise InUse(name)
+        self._owned.add(name)
+        try:
+            yield
+        finally:
+            self._owned.remove(name)
+
+    async def sha256(self, name: str, on_progress: Callable[[int], object] | None = None) -> str:
+        return hashlib.sha256(self.data[name]).hexdigest()
+
+    async def export(self, name: str, as_name: str) -> bytes:
+        return bytes(self.data[name])
+
+
+class MemoryFile:
+    """An open file of ``MemoryFiles``."""
+
+    def __init__(self, data: bytearray) -> None:
+        self._data = data
+
+    @property
+    def size(self) -> int:
+        return len(self._data)
+
+    def read_into(self, address: int, capacity: int, begin: int) -> int:
+        part = self._data[begin : begin + capacity]
+        memory_at(address, len(part))[:] = part
+        return len(part)
+
+    def write_from(self, address: int, n_bytes: int, begin: int) -> None:
+        self._data.extend(bytes(max(0, begin - len(self._data))))
+        self._data[begin : begin + n_bytes] = memory_at(address, n_bytes)
+
+    def truncate(self, size: int) -> None:
+        del self._data[size:]
+
+    def flush(self) -> None:
+        """Memory has nothing behind it."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
 
 class Killed(BaseException):
