@@ -111,6 +111,15 @@ def half(x: Floats) -> Floats:
     return np.where(np.abs(x) < 2.0**-14, 0.0, rounded)
 
 
+def bytes_of(x: Floats) -> Floats:
+    """As 8 bits keep it: integers up to 127, halves to even, times one float32 for each vector, last axis."""
+    single = x.astype(np.float32)
+    largest = np.abs(single).max(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        numbers = np.where(largest > 0, np.rint(single * (np.float32(127) / largest)), 0)
+    return numbers * (largest / np.float32(127)).astype(np.float64)
+
+
 def attend(q: Floats, keys: Floats, values: Floats) -> Floats:
     """softmax(q . keys / sqrt(head_dim)) . values.
 

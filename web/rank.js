@@ -106,8 +106,8 @@ class Part {
     },
     set_head: (screened) => this.core._bn_model_set_head(this.model, screened),
     finish: () => this.core._bn_model_finish(this.model),
-    session_new: (number, nCtx) => {
-      const status = this.core._bn_session_new(this.model, nCtx, this.scratch);
+    session_new: (number, nCtx, kv) => {
+      const status = this.core._bn_session_new(this.model, nCtx, kv, this.scratch);
       if (status === 0) this.sessions.set(number, this.pointer(this.scratch));
       return status;
     },

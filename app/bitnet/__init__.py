@@ -26,9 +26,10 @@ from bitnet.errors import (
 )
 from bitnet.loading import PROFILES, load
 from bitnet.model import Model
-from bitnet.records import Message, ModelInfo, Progress, Sampling, Timings, Token
+from bitnet.records import KV_PRECISIONS, Message, ModelInfo, Progress, Sampling, Timings, Token
 
 __all__ = [
+    "KV_PRECISIONS",
     "PROFILES",
     "BadArgument",
     "BadFile",

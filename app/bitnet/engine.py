@@ -10,7 +10,7 @@ from bitnet.errors import BadArgument, BitNetError, ContextFull, NotReady
 from bitnet.host import Body
 from bitnet.native import Library, NativeModel, NativeSession
 from bitnet.ranks import Ranks
-from bitnet.records import Progress
+from bitnet.records import KvPrecision, Progress
 from bitnet.shares import Shares
 
 SLICE_TOKENS = 32  # of a prompt between two turns of the event loop
@@ -27,6 +27,7 @@ async def load(
     kernel: str | None = None,
     screened_head: bool = True,
     context_length: int | None = None,
+    kv: KvPrecision = "f16",
     total_bytes: int | None = None,
     start_ranks: Callable[[int | None], Awaitable[Ranks | None]] | None = None,
     on_header: Callable[[dict[str, Any], int, int], Awaitable[None]] | None = None,
@@ -53,7 +54,7 @@ async def load(
     report = on_progress or (lambda progress: None)
 
     def new_session() -> NativeSession:
-        return NativeSession(model, context_length or default_context(model))
+        return NativeSession(model, context_length or default_context(model), kv)
 
     try:
         received, n_files = 0, 1
@@ -77,7 +78,7 @@ async def load(
                 shares.begin_file()
             n_files += 1
         model.finish()
-        return Engine(model, session or new_session(), n_files=n_files)
+        return Engine(model, session or new_session(), kv=kv, n_files=n_files)
     except BaseException:
         if session is not None:
             session.close()
@@ -122,8 +123,10 @@ def default_context(model: NativeModel) -> int:
 class Engine:
     """A ready model with one KV cache. It knows the ids in there, so that a prompt runs only what is new."""
 
-    def __init__(self, model: NativeModel, session: NativeSession, *, n_files: int = 1) -> None:
-        self.model, self.session, self.n_files = model, session, n_files
+    def __init__(
+        self, model: NativeModel, session: NativeSession, *, kv: KvPrecision = "f16", n_files: int = 1
+    ) -> None:
+        self.model, self.session, self.kv, self.n_files = model, session, kv, n_files
         self.n_vocab, self.capacity = session.n_vocab, session.capacity
         self.ids: list[int] = []  # what the KV cache holds
         self._user: object = None  # the one piece of work that owns the session
@@ -133,22 +136,25 @@ class Engine:
         self.session.close()
         self.model.close()
 
-    def resize(self, n_ctx: int) -> None:
-        """Give the session *n_ctx* positions. What the KV cache held is run again when it is next needed.
+    def resize(self, n_ctx: int, kv: KvPrecision) -> None:
+        """Give the session a KV cache of *n_ctx* positions in the precision *kv*.
+
+        What the cache held is run again when it is next needed.
 
         The memory of the old cache is given back first, so that both need not fit at once.
 
         Raises:
-            BadArgument, OutOfMemory: There are as many positions as before.
+            BadArgument, OutOfMemory: The cache is as it was before.
         """
         before = self.capacity
         self.session.close()
         self._user, self.ids = None, []
         self.capacity = 0  # until there is a session again
         try:
-            self.session = NativeSession(self.model, n_ctx)
+            self.session = NativeSession(self.model, n_ctx, kv)
+            self.kv = kv
         except BitNetError:
-            self.session = NativeSession(self.model, before)
+            self.session = NativeSession(self.model, before, self.kv)
             raise
         finally:
             self.capacity = self.session.capacity if self.session.handle else 0

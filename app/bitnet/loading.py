@@ -15,9 +15,9 @@ from bitnet import engine
 from bitnet.delivery import Control, Delivery, Origin, Shelf, resolve_one
 from bitnet.errors import BadArgument, DamagedFile, ExchangeFailed, SourceChanged
 from bitnet.host import Host, this_host
-from bitnet.model import Model, describe
+from bitnet.model import Model, describe, precision_of
 from bitnet.ranks import Cores, Ranks
-from bitnet.records import ModelInfo, Progress
+from bitnet.records import KvPrecision, ModelInfo, Progress
 
 logger = logging.getLogger("bitnet")
 
@@ -33,6 +33,7 @@ async def load(
     ranks: int | None = None,
     kernel: str | None = None,
     profile: str | None = None,
+    kv: str = "f16",
     chat_template: str | None = None,
     keep: bool = False,
     control: Control | None = None,
@@ -55,6 +56,8 @@ async def load(
         kernel: Name of a kernel set, None for the fastest of this machine; all give the same bits.
         profile: "lean" needs the least memory; "fast", like None, adds a copy of the output head in 7 bits
             (half of what half floats take), which makes choosing a token faster and changes none.
+        kv: Precision of the KV cache: "f16", or "int8", which takes half the memory and half the time of
+            attention, and changes the logits a little (docs/decisions/0042).
         chat_template: A name of ``bitnet.formats`` such as "chatml", or a Jinja2 template.
         keep: Store what is fetched from a server, also where the load does not come to its end: the next one
             goes on there. ``Model.verification`` then compares the SHA-256 of the whole.
@@ -68,12 +71,13 @@ async def load(
     """
     host = host or this_host()
     cores = host.cores()
+    precision = precision_of(kv)
     _check(profile, context_length, ranks, cores)
     core = host.core_name()
     kernel = kernel or engine.fastest_kernel(core)
     control = control or Control()
     origin = await resolve_one(source, host)
-    header, report = _Header(on_header), _Report(control, on_progress)
+    header, report = _Header(on_header, precision), _Report(control, on_progress)
 
     def begin() -> Delivery:
         header.delivery = report.delivery = Delivery(origin, host, keep=keep, control=control)
@@ -87,6 +91,7 @@ async def load(
                 kernel=kernel,
                 screened_head=profile != "lean",
                 context_length=context_length,
+                kv=precision,
                 total_bytes=await delivery.total_bytes(),
                 start_ranks=partial(_start_ranks, host, cores, ranks, kernel),
                 on_header=header.ask,
@@ -168,8 +173,8 @@ async def _verify_later(model: Model, origin: Origin, shelf: Shelf) -> None:
 class _Header:
     """Asks whoever wants to know what the model is before it is loaded: once, also if it is read twice."""
 
-    def __init__(self, on_header: Callable[[ModelInfo], object] | None) -> None:
-        self._on_header = on_header
+    def __init__(self, on_header: Callable[[ModelInfo], object] | None, kv: KvPrecision) -> None:
+        self._on_header, self._kv = on_header, kv
         self.delivery: Delivery | None = None
         self._declined = False
 
@@ -178,7 +183,7 @@ class _Header:
         if on_header is None:
             return
         self._declined = True
-        answer = on_header(describe(raw, n_ctx, n_ranks))
+        answer = on_header(describe(raw, self._kv, n_ctx, n_ranks))
         if inspect.isawaitable(answer):
             await self._wait(answer)
         self._declined = False

@@ -13,7 +13,7 @@ from bitnet.chat import Turn
 from bitnet.errors import BadArgument, NotReady
 from bitnet.generation import Generation
 from bitnet.prompt import check_messages, encode_chat
-from bitnet.records import Message, ModelInfo, Sampling
+from bitnet.records import KV_PRECISIONS, KvPrecision, Message, ModelInfo, Sampling
 from bitnet.template import ChatTemplate
 
 
@@ -35,7 +35,7 @@ class Model:
         tokenizer = raw["tokenizer"]
         self._adds_space = tokenizer["model"] == "llama" and _adds_space_prefix(raw["metadata"])
         self.template = self._chat_template(raw, chat_template)
-        self.info = describe(raw, loaded.capacity, loaded.model.n_ranks, self.template.warnings)
+        self.info = describe(raw, loaded.kv, loaded.capacity, loaded.model.n_ranks, self.template.warnings)
 
     @property
     def engine(self) -> engine.Engine:
@@ -56,26 +56,28 @@ class Model:
     @property
     def kv_bytes_per_position(self) -> int:
         """What each position of the context costs."""
-        return int(self.info.raw["kv_bytes_per_position"])
+        return int(self.info.raw["kv_bytes_per_position"][self.info.kv])
 
-    def resize(self, context_length: int | None) -> None:
+    def resize(self, context_length: int | None, *, kv: str | None = None) -> None:
         """Give the context *context_length* positions, None for the default; the file is not read again.
+
+        *kv* is its precision as ``load`` takes it, None for the one that it has.
 
         A conversation goes on: what the KV cache held is run again with the next prompt. Open streams end
         as cancelled.
 
         Raises:
-            BadArgument, OutOfMemory: The context is as long as before.
+            BadArgument, OutOfMemory: The context is as it was before.
         """
         if context_length is not None and context_length < 1:
             raise BadArgument(f"context_length={context_length} is too small: give at least 1.")
+        precision = self.info.kv if kv is None else precision_of(kv)
         wanted = context_length or engine.default_context(self.engine.model)
-        if wanted != self.engine.capacity:
-            self.engine.resize(wanted)
+        if (wanted, precision) != (self.engine.capacity, self.engine.kv):
+            self.engine.resize(wanted, precision)
         length = self.engine.capacity
-        self.info = replace(
-            self.info, context_length=length, kv_cache_bytes=length * self.kv_bytes_per_position
-        )
+        self.info = replace(self.info, kv=self.engine.kv, context_length=length)
+        self.info = replace(self.info, kv_cache_bytes=length * self.kv_bytes_per_position)
 
     def use_chat_template(self, chosen: str | None) -> None:
         """Render conversations with *chosen* from now on: as ``chat_template`` of ``load``.
@@ -181,6 +183,18 @@ class Model:
         return await self.engine.logits(ids)
 
 
+def precision_of(kv: str) -> KvPrecision:
+    """*kv* as one of ``KV_PRECISIONS``.
+
+    Raises:
+        BadArgument: It is none of them.
+    """
+    for known in KV_PRECISIONS:
+        if kv == known:
+            return known
+    raise BadArgument(f'kv={kv!r} does not exist: choose "f16" or "int8", or leave it out.')
+
+
 def _adds_space_prefix(metadata: list[dict[str, Any]]) -> bool:
     """Whether a SentencePiece tokenizer puts a space before a text: unless the file says no."""
     found = [entry for entry in metadata if entry["key"] == "tokenizer.ggml.add_space_prefix"]
@@ -188,7 +202,7 @@ def _adds_space_prefix(metadata: list[dict[str, Any]]) -> bool:
 
 
 def describe(
-    raw: Mapping[str, Any], context_length: int, n_ranks: int, warnings: Sequence[str] = ()
+    raw: Mapping[str, Any], kv: KvPrecision, context_length: int, n_ranks: int, warnings: Sequence[str] = ()
 ) -> ModelInfo:
     """What the core says of a model as a record, with *warnings* beside its own."""
     return ModelInfo(
@@ -203,7 +217,8 @@ def describe(
         context_length=context_length,
         n_ranks=n_ranks,
         weights_bytes=raw["weights_bytes"],
-        kv_cache_bytes=context_length * raw["kv_bytes_per_position"],
+        kv=kv,
+        kv_cache_bytes=context_length * raw["kv_bytes_per_position"][kv],
         chat_template=raw["chat_template"],
         warnings=(*raw["warnings"], *warnings),
         raw=raw,

@@ -13,6 +13,12 @@ ROLES: tuple[str, ...] = get_args(Role)
 StopReason = Literal["end", "length", "stop", "cancelled", "context"]
 
 
+#: What the KV cache keeps of keys and values, in the order of bitnet.h: half floats, or bytes with a float for
+#: each vector.
+KvPrecision = Literal["f16", "int8"]
+KV_PRECISIONS: tuple[KvPrecision, ...] = get_args(KvPrecision)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One entry of a conversation."""
@@ -105,6 +111,7 @@ class ModelInfo:
     context_length: int
     n_ranks: int
     weights_bytes: int
+    kv: KvPrecision
     kv_cache_bytes: int
     chat_template: str | None
     warnings: tuple[str, ...]

@@ -210,7 +210,9 @@ struct Loaded {
 struct Conversation {
   bn_session* session = nullptr;
 
-  explicit Conversation(bn_model* model, size_t n_ctx = 0) { bn_session_new(model, n_ctx, &session); }
+  explicit Conversation(bn_model* model, size_t n_ctx = 0, int32_t kv = BN_KV_F16) {
+    bn_session_new(model, n_ctx, kv, &session);
+  }
   Conversation(const Conversation&) = delete;
   ~Conversation() { bn_session_free(session); }
   std::vector<float> logits() const {

@@ -274,7 +274,7 @@ TEST_CASE("damaged and foreign files are refused in words") {
     CHECK_MESSAGE(loaded.error().find(refusal.sentence) != std::string::npos, loaded.error());
     CHECK(bn_model_stage(loaded.model) == 3);
     bn_session* session = nullptr;
-    CHECK(bn_session_new(loaded.model, 0, &session) != BN_OK);
+    CHECK(bn_session_new(loaded.model, 0, BN_KV_F16, &session) != BN_OK);
     CHECK(session == nullptr);
   }
 }
@@ -384,13 +384,13 @@ TEST_CASE("a model above the memory limit is refused with the bytes that are mis
 TEST_CASE("a context above the memory limit is refused and a shorter one works") {
   const Bytes file = SmallModel::file().bytes();
   const Loaded measured(file);
-  const uint64_t short_bytes = bn_session_bytes(measured.model, 8);
+  const uint64_t short_bytes = bn_session_bytes(measured.model, 8, BN_KV_F16);
   const std::string info = bn_model_info(measured.model);
   const uint64_t weights = std::stoull(info.substr(info.find("\"weights_bytes\":") + 16));
   const Loaded limited(file, nullptr, weights + short_bytes);
   REQUIRE(limited.status == BN_OK);
   bn_session* session = nullptr;
-  CHECK(bn_session_new(limited.model, 64, &session) == BN_OUT_OF_MEMORY);
-  CHECK(bn_session_new(limited.model, 8, &session) == BN_OK);
+  CHECK(bn_session_new(limited.model, 64, BN_KV_F16, &session) == BN_OUT_OF_MEMORY);
+  CHECK(bn_session_new(limited.model, 8, BN_KV_F16, &session) == BN_OK);
   bn_session_free(session);
 }

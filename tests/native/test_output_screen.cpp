@@ -165,7 +165,7 @@ TEST_CASE("without room for the screen a model loads and runs without it") {
   const std::string info = bn_model_info(roomy.model);
   const size_t at = info.find("\"weights_bytes\":") + 16;
   // Enough for what must be there, and less than the screen's 300 * 136 bytes more.
-  const uint64_t limit = std::stoull(info.substr(at)) + bn_session_bytes(roomy.model, 8) + 10000;
+  const uint64_t limit = std::stoull(info.substr(at)) + bn_session_bytes(roomy.model, 8, BN_KV_F16) + 10000;
   REQUIRE(bn_model_new(file.size(), nullptr, limit, 0, 1, nullptr, nullptr, nullptr, nullptr, &model) == BN_OK);
   REQUIRE(bn_model_push(model, file.data(), file.size()) == BN_OK);
   CHECK(bn_model_set_head(model, 0) == BN_NOT_READY);

@@ -22,8 +22,8 @@ const std::vector<int32_t> prompt = [] {
   return tokens;
 }();
 
-std::vector<float> prefill_in_slices(bn_model* model, size_t slice) {
-  Conversation conversation(model);
+std::vector<float> prefill_in_slices(bn_model* model, size_t slice, int32_t kv = BN_KV_F16) {
+  Conversation conversation(model, 0, kv);
   for (size_t at = 0; at < prompt.size(); at += slice)
     REQUIRE(bn_session_prefill(conversation.session, prompt.data() + at, std::min(slice, prompt.size() - at), 1) ==
             BN_OK);
@@ -71,6 +71,7 @@ TEST_CASE("every kernel set equals the scalar one") {
     CHECK(n_mismatches == 0);
     const Loaded with_kernel(SmallModel::file().bytes(), kernel);
     CHECK(prefill_in_slices(with_kernel.model, 40) == expected);
+    CHECK(prefill_in_slices(with_kernel.model, 40, BN_KV_INT8) == prefill_in_slices(loaded.model, 40, BN_KV_INT8));
   }
 }
 
@@ -97,6 +98,13 @@ TEST_CASE("the kernel check notices a kernel that is wrong in one place") {
       out[n_cols - 1] = -out[n_cols - 1];
     };
   }
+  SUBCASE("mixes of pairs of bytes") {
+    wrong.mix_i8 = [](const bitnet::BytePair* rows, size_t n_rows, size_t n_cols, const bitnet::WordPair* weights,
+                      size_t weights_stride, size_t n_mixes, int32_t* out, size_t out_stride) {
+      bitnet::scalar_kernels.mix_i8(rows, n_rows, n_cols, weights, weights_stride, n_mixes, out, out_stride);
+      out[n_cols - 1] += 1;
+    };
+  }
   SUBCASE("half-float products") {
     wrong.matvec_f16 = [](const uint16_t* rows, size_t n_rows, size_t n_cols, const float* x, float* out) {
       bitnet::scalar_kernels.matvec_f16(rows, n_rows, n_cols, x, out);
@@ -108,9 +116,23 @@ TEST_CASE("the kernel check notices a kernel that is wrong in one place") {
 
 TEST_CASE("a prompt in slices of any length gives the same bits") {
   const Loaded loaded(SmallModel::file().bytes());
-  const std::vector<float> expected = prefill_in_slices(loaded.model, 40);
-  for (const size_t slice : {1u, 3u, 5u, 6u, 16u, 17u, 21u, 22u})
-    CHECK(prefill_in_slices(loaded.model, slice) == expected);
+  for (const int32_t kv : {BN_KV_F16, BN_KV_INT8}) {
+    const std::vector<float> expected = prefill_in_slices(loaded.model, 40, kv);
+    for (const size_t slice : {1u, 3u, 5u, 6u, 16u, 17u, 21u, 22u})
+      CHECK(prefill_in_slices(loaded.model, slice, kv) == expected);
+  }
+}
+
+TEST_CASE("keys and values in bytes give other logits, and take less memory") {
+  const Loaded loaded(SmallModel::file().bytes());
+  const std::vector<float> exact = prefill_in_slices(loaded.model, 40);
+  const std::vector<float> coarse = prefill_in_slices(loaded.model, 40, BN_KV_INT8);
+  CHECK(coarse != exact);
+  CHECK(bn_session_bytes(loaded.model, 64, BN_KV_INT8) < bn_session_bytes(loaded.model, 64, BN_KV_F16));
+  bn_session* session = nullptr;
+  CHECK(bn_session_new(loaded.model, 8, 2, &session) == BN_BAD_ARGUMENT);
+  CHECK(loaded.error() == "there is no precision 2 of the KV cache; choose 0 or 1");
+  CHECK(bn_session_bytes(loaded.model, 8, 2) == 0);
 }
 
 TEST_CASE("any number of ranks gives the bits of one, also where heads cannot be shared out evenly") {
@@ -163,7 +185,10 @@ TEST_CASE("when a rank fails the others stop waiting for it") {
 
 TEST_CASE("going back and running other tokens leaves no trace of what was forgotten") {
   const Loaded loaded(SmallModel::file().bytes());
-  Conversation conversation(loaded.model);
+  int32_t kv = BN_KV_F16;
+  SUBCASE("half floats") {}
+  SUBCASE("bytes") { kv = BN_KV_INT8; }
+  Conversation conversation(loaded.model, 0, kv);
   REQUIRE(bn_session_prefill(conversation.session, prompt.data(), 10, 1) == BN_OK);
   const std::vector<float> expected = conversation.logits();
   REQUIRE(bn_session_prefill(conversation.session, prompt.data() + 20, 15, 1) == BN_OK);
@@ -196,7 +221,7 @@ TEST_CASE("mistakes of the caller are named") {
   CHECK(bn_session_prefill(conversation.session, nullptr, 0, 1) == BN_BAD_ARGUMENT);
   CHECK(bn_session_decode(nullptr, 1) == BN_BAD_ARGUMENT);
   bn_session* session = nullptr;
-  CHECK(bn_session_new(loaded.model, 65, &session) == BN_BAD_ARGUMENT);
+  CHECK(bn_session_new(loaded.model, 65, BN_KV_F16, &session) == BN_BAD_ARGUMENT);
   bn_model* model = nullptr;
   CHECK(bn_model_new(0, "abacus", 0, 0, 1, nullptr, nullptr, nullptr, nullptr, &model) == BN_BAD_ARGUMENT);
   CHECK(bn_model_new(0, nullptr, 0, 1, 1, nullptr, nullptr, nullptr, nullptr, &model) == BN_BAD_ARGUMENT);
@@ -208,7 +233,7 @@ TEST_CASE("a session can be had as soon as the header is known, and runs when th
   bn_model* model = nullptr;
   REQUIRE(bn_model_new(file.size(), nullptr, 0, 0, 1, nullptr, nullptr, nullptr, nullptr, &model) == BN_OK);
   bn_session* too_early = nullptr;
-  CHECK(bn_session_new(model, 0, &too_early) == BN_NOT_READY);
+  CHECK(bn_session_new(model, 0, BN_KV_F16, &too_early) == BN_NOT_READY);
   size_t n_pushed = 0;
   for (; bn_model_stage(model) == 0; n_pushed += 100)
     REQUIRE(bn_model_push(model, file.data() + n_pushed, 100) == BN_OK);
@@ -264,6 +289,8 @@ TEST_CASE("numbers that grow beyond all bounds are an error that names the place
     CHECK_MESSAGE(std::string(bn_session_error(conversation.session)).find(place) != std::string::npos,
                   bn_session_error(conversation.session));
     CHECK(bn_session_logits(conversation.session) == nullptr);
+    Conversation with_bytes(loaded.model, 0, BN_KV_INT8);
+    CHECK(bn_session_decode(with_bytes.session, 1) == BN_BAD_NUMBERS);
   }
 }
 
@@ -291,7 +318,7 @@ TEST_CASE("prefill, decode and sampling allocate nothing") {
   REQUIRE(__sanitizer_install_malloc_and_free_hooks([](const volatile void*, size_t) { n_allocations += 1; },
                                                     [](const volatile void*) {}) > 0);
   const Loaded loaded(SmallModel::file().bytes());
-  Conversation conversation(loaded.model);
+  Conversation conversation(loaded.model, 0, BN_KV_INT8);
   REQUIRE(bn_session_set_sampling(conversation.session, 0.8f, 40, 0.9f, 0.01f, 1.1f, 64, 1) == BN_OK);
   const size_t before = n_allocations;
   bn_status status = bn_session_prefill(conversation.session, prompt.data(), prompt.size(), 1);

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from reference import (
     Reference,
     attend,
+    bytes_of,
     gate,
     half,
     quantise,
@@ -31,6 +32,7 @@ U = 2.0**-24  # half the distance between 1 and the next float32
 MAX_RELATIVE = 1e-5  # of any operator's float output, by norm
 NORM_ROUNDINGS = 6  # mean, + eps (half each under the root), root, division, two products, and one to spare
 EXP_ERROR = 16 * U  # exp_f32: seven steps of Horner's rule for |r| < 0.35, the reduction, two powers of two
+WORD = 0.51 / 32767  # half a unit of a word, and what rounding before it may add, over the largest number
 MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 
 
@@ -46,8 +48,10 @@ def float32(x: Any) -> NDArray[np.float32]:
 class Operators:
     """Checks what ``tapped.run`` has found for one model."""
 
-    def __init__(self, reference: Reference, found: Mapping[Key, NDArray[Any]], ids: list[int]) -> None:
-        self.reference, self.found, self.ids = reference, found, ids
+    def __init__(
+        self, reference: Reference, found: Mapping[Key, NDArray[Any]], ids: list[int], kv: str = "f16"
+    ) -> None:
+        self.reference, self.found, self.ids, self.kv = reference, found, ids, kv
         self.unread = set(found)
 
     def take(self, name: str, layer: int, position: int) -> Any:
@@ -55,9 +59,13 @@ class Operators:
         values = self.found[name, layer, position]
         return values.astype(np.float64) if values.dtype == np.float32 else values
 
-    def near(self, name: str, mine: Any, wanted: Floats, bound: Any) -> None:
+    def within(self, name: str, mine: Any, wanted: Floats, bound: Any) -> None:
         error = np.abs(mine - wanted)
         assert (error <= bound).all(), f"{name}: off by {np.max(error / bound):.2f} times the bound"
+
+    def near(self, name: str, mine: Any, wanted: Floats, bound: Any) -> None:
+        self.within(name, mine, wanted, bound)
+        error = np.abs(mine - wanted)
         relative = float(np.linalg.norm(error) / np.linalg.norm(wanted))
         assert relative <= MAX_RELATIVE, f"{name}: relative error {relative:.1e}"
 
@@ -139,12 +147,16 @@ class Operators:
         flat = {name: self.check_product(f"attn_{name}", layer, position, h) for name in "qkv"}
         q = self.check_turned("q", layer, position, flat["q"])
         k = self.check_turned("k", layer, position, flat["k"])
-        reference.keys[layer].append(half(k))
-        reference.values[layer].append(half(flat["v"].reshape(k.shape)))
+        kept = half if self.kv == "f16" else bytes_of
+        reference.keys[layer].append(kept(k))
+        reference.values[layer].append(kept(flat["v"].reshape(k.shape)))
         keys, values = np.array(reference.keys[layer]), np.array(reference.values[layer])
-        wanted, bound = attend(q, keys, values), attention_bound(q, keys, values)
+        wanted, bound = attend(q, keys, values), attention_bound(q, keys, values, self.kv)
         a: Floats = self.take("attention", layer, position)
-        self.near("attention", a, wanted.ravel(), bound.ravel())
+        if self.kv == "f16":
+            self.near("attention", a, wanted.ravel(), bound.ravel())
+        else:  # words of 15 bits round more than float32 does
+            self.within("attention", a, wanted.ravel(), bound.ravel())
         if reference.architecture.sub_norms:
             a = self.check_norm("attn_sub_norm", layer, position, a)
         return float32(x + self.check_product("attn_output", layer, position, a)).astype(np.float64)
@@ -167,11 +179,14 @@ class Operators:
         np.testing.assert_array_equal(self.take("logits", -1, position), logits)
 
 
-def attention_bound(q: Floats, keys: Floats, values: Floats) -> Floats:
+def attention_bound(q: Floats, keys: Floats, values: Floats, kv: str) -> Floats:
     """How far softmax(scores) . values may be off, (n_heads, head_dim).
 
     An error d of the scores changes each weight by a factor within e^d, so that the ratio of two is off by
     at most 2 d; the weights are then summed, inverted, multiplied and used in sums over the positions.
+
+    With bytes in the KV cache, sums are exact, but a query, and the weights of some positions times the
+    units of their values, are words first: each is off by half of their unit, ``WORD`` of the largest.
     """
     n_heads, head_dim = q.shape
     n_positions, group = len(keys), n_heads // keys.shape[1]
@@ -185,6 +200,15 @@ def attention_bound(q: Floats, keys: Floats, values: Floats) -> Floats:
         # a product and all sums one after the other; the scale's two roundings, the product with it, and the
         # difference from the largest
         score_error = (1 + head_dim + 5) * U * magnitude
+        words_error: Any = 0
+        if kv == "int8":
+            lost = WORD * np.abs(q[head]).max() * np.abs(mine).sum(axis=1).max() / np.sqrt(head_dim)
+            score_error = lost + 6 * U * magnitude  # the sum as float, three units or scales, two to spare
+            units = np.abs(theirs).max(axis=1, keepdims=True) / 127
+            for begin in range(0, n_positions, 128):
+                block = slice(begin, begin + 128)
+                largest = np.max(weights[block] * units[block, 0])
+                words_error = words_error + WORD * largest * np.abs(theirs[block] / units[block]).sum(axis=0)
         weight_error = 2 * (score_error + EXP_ERROR) + (sum_roundings(n_positions) + 3) * U
-        bounds.append((weight_error + (n_positions + 1) * U) * (weights @ np.abs(theirs)))
+        bounds.append((weight_error + (n_positions + 1) * U) * (weights @ np.abs(theirs)) + words_error)
     return np.array(bounds)

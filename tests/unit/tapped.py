@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 Key = tuple[str, int, int]  # name, layer (-1: none), position
 
 
-def run(file: bytes, ids: Sequence[int], *, n_prefill: int) -> dict[Key, NDArray[Any]]:
+def run(file: bytes, ids: Sequence[int], *, n_prefill: int, kv: str = "f16") -> dict[Key, NDArray[Any]]:
     """What the core computes for *ids*: the first *n_prefill* go through together, the others singly.
 
     Logits are those of the last token of the batch, and of all that follow.
     """
-    model = asyncio.run(bitnet.load(file))
+    model = asyncio.run(bitnet.load(file, kv=kv))
     session = model.engine.session
     found: dict[Key, NDArray[Any]] = {}
     begin = 0

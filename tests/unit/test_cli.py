@@ -122,7 +122,9 @@ def test_inspect_says_what_a_model_is() -> None:
 def test_inspect_says_what_the_context_costs() -> None:
     lines = output("inspect", "tiny-tales", "--context", 256).splitlines()
     assert "context       256 of 1,024 positions" in lines
-    assert "KV cache      3,145,728 bytes; each 1,024 positions take 12,582,912" in lines
+    assert "KV cache      f16, 3,145,728 bytes; each 1,024 positions take 12,582,912" in lines
+    lines = output("inspect", "tiny-tales", "--context", 256, "--kv", "int8").splitlines()
+    assert "KV cache      int8, 1,671,168 bytes; each 1,024 positions take 6,684,672" in lines
     answer = json.loads(output("inspect", "tiny-tales", "--json"))
     assert (answer["context_length"], answer["kv_bytes_per_1024_positions"]) == (1024, 12_582_912)
 

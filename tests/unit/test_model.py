@@ -305,6 +305,49 @@ def test_the_context_can_be_resized_and_the_conversation_goes_on(seeded: Path) -
     model.close()
 
 
+def test_the_precision_of_the_kv_cache_can_be_changed_while_the_model_stays(seeded: Path) -> None:
+    prompt = [1, 5, 700, 2, 2, 9]
+
+    async def logits(model: bitnet.Model) -> bytes:
+        return (await model.logits(prompt)).tobytes()
+
+    with_bytes = asyncio.run(bitnet.load(seeded, kv="int8"))
+    expected = asyncio.run(logits(with_bytes))
+    model = asyncio.run(bitnet.load(seeded))
+    exact = asyncio.run(logits(model))
+    assert (model.info.kv, with_bytes.info.kv) == ("f16", "int8")
+    assert exact != expected
+    model.resize(None, kv="int8")
+    assert (model.info.kv, model.info.kv_cache_bytes) == ("int8", with_bytes.info.kv_cache_bytes)
+    assert asyncio.run(logits(model)) == expected
+    model.resize(32)
+    assert (model.info.kv, model.info.context_length) == ("int8", 32)
+    with pytest.raises(BadArgument, match="kv='half'"):
+        model.resize(None, kv="half")
+    with pytest.raises(BadArgument, match="100000"):
+        model.resize(100_000, kv="f16")
+    assert asyncio.run(logits(model)) == expected
+    model.resize(None, kv="f16")
+    assert asyncio.run(logits(model)) == exact
+    for mine in (model, with_bytes):
+        mine.close()
+
+
+def test_bytes_in_the_kv_cache_take_the_memory_that_is_named(seeded: Path) -> None:
+    model = asyncio.run(bitnet.load(seeded))
+    raw, native = model.info.raw, model.engine.model
+    n_heads, n_layers, head_dim = raw["n_kv_heads"], raw["n_layers"], raw["head_dim"]
+    assert raw["kv_bytes_per_position"] == {
+        "f16": 4 * n_layers * n_heads * head_dim,
+        "int8": n_layers * n_heads * (2 * head_dim + 8),
+    }
+    saved = native.session_bytes(64, "f16") - native.session_bytes(64, "int8")
+    per_position = raw["kv_bytes_per_position"]
+    scratch = 64 * (per_position["f16"] - per_position["int8"]) - saved
+    assert 0 < scratch < 8192  # words, sums and units of a group of heads
+    model.close()
+
+
 def test_the_chat_template_can_be_changed_while_the_model_stays(seeded: Path) -> None:
     model = asyncio.run(bitnet.load(seeded, chat_template="plain"))
     before = model.info.warnings

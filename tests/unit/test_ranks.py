@@ -26,8 +26,8 @@ SEEDED = Path(__file__).resolve().parents[1] / "golden" / "dev-bitnet158-i2s.ggu
 PROMPT = [1, 5, 700, 2, 2, 9]
 
 
-async def logits(source: Any, n_ranks: int) -> bytes:
-    async with await bitnet.load(source, ranks=n_ranks) as model:
+async def logits(source: Any, n_ranks: int, kv: str = "f16") -> bytes:
+    async with await bitnet.load(source, ranks=n_ranks, kv=kv) as model:
         assert model.info.n_ranks == n_ranks
         return (await model.logits(PROMPT)).tobytes()
 
@@ -47,6 +47,12 @@ def model() -> Iterator[bitnet.Model]:
 @pytest.mark.parametrize("n_ranks", [2, 3, 7])
 def test_any_number_of_ranks_gives_the_same_logits(expected: bytes, n_ranks: int) -> None:
     assert asyncio.run(logits(SEEDED, n_ranks)) == expected
+
+
+def test_any_number_of_ranks_gives_the_same_logits_with_bytes_in_the_kv_cache(expected: bytes) -> None:
+    alone, *shared = [asyncio.run(logits(SEEDED, n_ranks, "int8")) for n_ranks in (1, 2, 3, 7)]
+    assert alone != expected
+    assert shared == [alone] * 3
 
 
 def test_whole_generations_of_two_ranks_have_the_bits_of_the_scalar_kernel(

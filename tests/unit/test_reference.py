@@ -69,6 +69,20 @@ def test_operators_of_a_variant_are_those_of_the_reference(name: str) -> None:
     check(VARIANTS[name])
 
 
+WITH_BYTES = {
+    "usual": Network("bitnet-b1.58"),
+    "one key-value head for all": Network("llama", "I2_S", n_kv_heads=1),
+    "heads of an odd length": Network("llama", "F16", head_dim=65, n_rot=64),
+}
+
+
+@pytest.mark.parametrize("name", WITH_BYTES)
+def test_attention_to_bytes_is_that_of_the_reference(name: str) -> None:
+    file = tiny_model(network=replace(WITH_BYTES[name], n_ctx=160))
+    ids = LONG * 3  # more than one block of weights
+    Operators(Reference(file), tapped.run(file, ids, n_prefill=31, kv="int8"), ids, "int8").check_all()
+
+
 class Follower(Reference):
     """Runs whole with the core's own half floats in its KV cache, and notes where int8 activations differ."""
 

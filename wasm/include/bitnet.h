@@ -28,7 +28,7 @@ extern "C" {
 #define BN_API __attribute__((visibility("default"), used))
 
 /* Grows by one whenever a signature below changes; a caller checks it once after opening the library. */
-#define BN_ABI_VERSION 1
+#define BN_ABI_VERSION 2
 
 typedef int32_t bn_status;
 enum {
@@ -130,7 +130,8 @@ BN_API uint64_t bn_model_position(const bn_model* model) BN_NOEXCEPT; /* bytes c
  * header:
  *   architecture, name, kernel, file_type, n_bit_linear (matrices that are run as BitLinear), n_params, n_vocab,
  *   n_layers, n_embd, n_ff, n_heads, n_kv_heads, head_dim, n_ctx_train, rope_base, rms_eps, activation, n_ranks,
- *   weights_bytes and kv_bytes_per_position (of all ranks together), data_offset,
+ *   data_offset; of all ranks together: weights_bytes, kv_bytes_per_position {f16, int8}, screen_bytes (what the output
+ *   head's copy takes where there is one, see bn_model_set_head; 0 for a head that cannot have one),
  *   tokenizer {model, pre, bos, eos, eot, pad, add_bos, add_eos, end_ids[]}, chat_template (or null),
  *   warnings [sentence], metadata [{key, type, value (of a string its first 4096 bytes)} or {key, type, count}],
  *   tensors [{name, type, shape[] (ne[0] first), offset, n_bytes}]. */
@@ -156,12 +157,16 @@ BN_API size_t bn_model_n_vocab(const bn_model* model) BN_NOEXCEPT;
 
 /* ---- Sessions (stage 1 and later; they run in stage 2) ------------------------------------------------------ */
 
-/* n_ctx: positions of the KV cache, 1 to the model's n_ctx_train (0: all of them). A failure's sentence is on
- * the model. Made in stage 1, a session that does not fit is refused before the weights are fetched. bn_session_bytes
- * tells the memory it takes beforehand (of n_ctx_train positions if n_ctx is above that). */
-BN_API bn_status bn_session_new(bn_model* model, size_t n_ctx, bn_session** session) BN_NOEXCEPT;
+/* What the KV cache keeps of keys and values: half floats, or bytes with one float for the key and one for the value of
+ * each position and head, which takes half the memory, is faster, and changes the logits a little. */
+enum { BN_KV_F16 = 0, BN_KV_INT8 = 1 };
+
+/* n_ctx: positions of the KV cache, 1 to the model's n_ctx_train (0: all of them). kv: its precision. A failure's
+ * sentence is on the model. Made in stage 1, a session that does not fit is refused before the weights are fetched.
+ * bn_session_bytes tells the memory it takes beforehand (of n_ctx_train positions if n_ctx is above that). */
+BN_API bn_status bn_session_new(bn_model* model, size_t n_ctx, int32_t kv, bn_session** session) BN_NOEXCEPT;
 BN_API void bn_session_free(bn_session* session) BN_NOEXCEPT; /* NULL is allowed */
-BN_API uint64_t bn_session_bytes(const bn_model* model, size_t n_ctx) BN_NOEXCEPT;
+BN_API uint64_t bn_session_bytes(const bn_model* model, size_t n_ctx, int32_t kv) BN_NOEXCEPT;
 BN_API const char* bn_session_error(const bn_session* session) BN_NOEXCEPT;
 /* The status that the last of the calls below gave, for those that return something else. */
 BN_API bn_status bn_session_status(const bn_session* session) BN_NOEXCEPT;

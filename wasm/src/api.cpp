@@ -56,6 +56,8 @@ namespace {
 
 constexpr uint32_t max_ranks = 256;
 
+bool is_precision(int32_t kv) noexcept { return kv == BN_KV_F16 || kv == BN_KV_INT8; }
+
 const Status header_not_read() { return fail(BN_NOT_READY, "the header of the model has not arrived yet"); }
 
 }  // namespace
@@ -208,24 +210,28 @@ size_t bn_model_n_vocab(const bn_model* model) noexcept {
   return model == nullptr || !model->header_known() ? 0 : model->model.tokenizer.size();
 }
 
-bn_status bn_session_new(bn_model* model, size_t n_ctx, bn_session** session) noexcept {
+bn_status bn_session_new(bn_model* model, size_t n_ctx, int32_t kv, bn_session** session) noexcept {
   if (model == nullptr || session == nullptr) return BN_BAD_ARGUMENT;
   *session = nullptr;
+  if (!is_precision(kv))
+    return model->report(
+        fail(BN_BAD_ARGUMENT, "there is no precision %d of the KV cache; choose %d or %d", kv, BN_KV_F16, BN_KV_INT8));
   if (!model->header_known()) return model->report(header_not_read());
   if (model->loader.stage() == Loader::Stage::failed)
     return model->report(fail(BN_NOT_READY, "the model could not be loaded"));
   std::unique_ptr<Session> state;
-  if (Status status = Session::create(model->model, n_ctx, state); !status.ok()) return model->report(status);
+  if (Status status = Session::create(model->model, n_ctx, KvPrecision{kv}, state); !status.ok())
+    return model->report(status);
   *session = new (std::nothrow) bn_session(std::move(state));
   return model->report(*session != nullptr ? Status() : fail(BN_OUT_OF_MEMORY, "there is no memory for a session"));
 }
 
 void bn_session_free(bn_session* session) noexcept { delete session; }
 
-uint64_t bn_session_bytes(const bn_model* model, size_t n_ctx) noexcept {
-  if (model == nullptr || !model->header_known()) return 0;
+uint64_t bn_session_bytes(const bn_model* model, size_t n_ctx, int32_t kv) noexcept {
+  if (model == nullptr || !model->header_known() || !is_precision(kv)) return 0;
   const size_t most = model->model.config.n_ctx_train;
-  return Session::bytes(model->model, n_ctx == 0 ? most : std::min(n_ctx, most));
+  return Session::bytes(model->model, n_ctx == 0 ? most : std::min(n_ctx, most), KvPrecision{kv});
 }
 
 const char* bn_session_error(const bn_session* session) noexcept {

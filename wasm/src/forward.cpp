@@ -1,6 +1,5 @@
 // forward.cpp: the forward pass, top to bottom. Rows of n_tokens stand one after the other in every buffer.
 #include <algorithm>
-#include <cmath>
 
 #include "session.h"
 
@@ -86,37 +85,6 @@ Status Session::attention(size_t layer_index, size_t n_tokens) {
   for (size_t t = 0; t < n_tokens; ++t) tap_("attention", layer_index, t, row(attended_, t, q_dim));
   sub_norm("attn_sub_norm", layer_index, layer.attn_sub_norm, attended_, q_dim, n_tokens);
   return project(layer.output, layer_index, n_tokens);
-}
-
-// attended_ = softmax(q . keys / sqrt(head_dim)) . values, each token seeing itself and what came before.
-void Session::attend(size_t layer, size_t n_tokens) {
-  const Config& config = model_.config;
-  const size_t group = config.n_heads / config.n_kv_heads;
-  const Rank::Part kv_heads = model_.rank.part(config.n_kv_heads, 1);
-  for (size_t head = kv_heads.begin; head < kv_heads.end; ++head)
-    for (size_t t = 0; t < n_tokens; ++t) {
-      const size_t at = t * config.q_dim() + head * group * config.head_dim;
-      attend_group(layer, head - kv_heads.begin, position_ + t + 1, q_.data() + at, attended_.data() + at);
-    }
-}
-
-// All query heads that share the keys and values of one head, over n_positions.
-void Session::attend_group(size_t layer, size_t head, size_t n_positions, const float* q, float* attended) {
-  const KernelSet& kernels = *model_.kernels;
-  const size_t head_dim = model_.config.head_dim;
-  const size_t group = model_.config.n_heads / model_.config.n_kv_heads;
-  const size_t stride = cache_.padded_positions();
-  constexpr size_t block_positions = KvCache::block_positions;
-  for (size_t block = 0; block * block_positions < n_positions; ++block)
-    kernels.mix_f16(cache_.keys(layer, head, block), head_dim, block_positions, q, head_dim, group,
-                    scores_.data() + block * block_positions, stride);
-  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-  for (size_t i = 0; i < group; ++i) {
-    const std::span<float> scores = scores_.subspan(i * stride, n_positions);
-    for (float& score : scores) score *= scale;
-    softmax(scores);
-  }
-  kernels.mix_f16(cache_.values(layer, head), n_positions, head_dim, scores_.data(), stride, group, attended, head_dim);
 }
 
 Status Session::feed_forward(size_t layer_index, size_t n_tokens) {

@@ -22,6 +22,7 @@ class Check {
     const auto activation = [&] { return static_cast<int8_t>(static_cast<int>(below(255)) - 127); };
     ternary(n_rows, 128 * (1 + below(24)), [&] { return static_cast<uint8_t>(below(3)); }, activation);
     screen(n_rows, 16 * (1 + below(40)), activation);
+    pairs(1 + below(300), 1 + below(200), activation, [&] { return static_cast<int16_t>(below(8001)) - 4000; });
     floats(n_rows, 1 + below(300), 1.0f);
     floats(n_rows, 16 * (1 + below(20)), 1000.0f);
     for (uint32_t id = 0; id <= static_cast<uint32_t>(TensorType::i2_s); ++id)
@@ -35,6 +36,8 @@ class Check {
       for (const int8_t activation : {-127, 127})
         ternary(9, n_cols, [] { return uint8_t{2}; }, [&] { return activation; });
     for (const int8_t activation : {-127, 127}) screen(9, 8192, [&] { return activation; });
+    for (const int8_t activation : {-127, 127})  // 258 pairs: the most that words of 15 bits allow
+      pairs(258, 40, [&] { return activation; }, [] { return INT16_MAX; });
     floats(9, 256, 4 * f16_dot_limit);
   }
 
@@ -99,6 +102,20 @@ class Check {
     std::vector<float> expected(n_rows), actual(n_rows, 1.0f);
     scalar_kernels.screen_rows(rows.data(), n_rows, n_cols, x.data(), expected.data());
     kernels_.screen_rows(rows.data(), n_rows, n_cols, x.data(), actual.data());
+    compare(expected, actual);
+  }
+
+  template <class Byte, class Word>
+  void pairs(size_t n_rows, size_t n_cols, Byte byte, Word word) {
+    const size_t n_mixes = 1 + below(9), weights_stride = n_rows + below(3), out_stride = n_cols + below(3);
+    std::vector<BytePair> rows(n_rows * n_cols);
+    for (BytePair& pair : rows) pair = {byte(), byte()};
+    std::vector<WordPair> weights(n_mixes * weights_stride);
+    for (WordPair& pair : weights) pair = {static_cast<int16_t>(word()), static_cast<int16_t>(word())};
+    std::vector<int32_t> expected(n_mixes * out_stride, 1), actual(expected);
+    scalar_kernels.mix_i8(rows.data(), n_rows, n_cols, weights.data(), weights_stride, n_mixes, expected.data(),
+                          out_stride);
+    kernels_.mix_i8(rows.data(), n_rows, n_cols, weights.data(), weights_stride, n_mixes, actual.data(), out_stride);
     compare(expected, actual);
   }
 

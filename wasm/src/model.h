@@ -8,6 +8,7 @@
 #include "config.h"
 #include "gguf.h"
 #include "kernels/kernels.h"
+#include "kv_cache.h"
 #include "memory.h"
 #include "output_screen.h"
 #include "tokenizer.h"
@@ -66,8 +67,13 @@ struct Model {
     return {};
   }
 
-  uint64_t kv_bytes_per_position() const noexcept {  // of all ranks
-    return uint64_t{2} * sizeof(uint16_t) * config.n_layers * config.n_kv_heads * config.head_dim;
+  uint64_t screen_bytes() const noexcept {  // of all ranks; 0 for a head that is not screened
+    return OutputScreen::suits(weights.output) ? OutputScreen::n_bytes(config.n_vocab, weights.output.n_cols) : 0;
+  }
+
+  uint64_t kv_bytes_per_position(KvPrecision precision) const noexcept {  // of all ranks
+    const KvCache::Shape shape = {config.n_layers, config.n_kv_heads, 1, config.head_dim, precision};
+    return shape.n_layers * shape.n_heads * shape.bytes_per_position();
   }
 };
 

@@ -95,7 +95,10 @@ std::string model_info(const Model& model) {
   json.key("activation").value(config.architecture.activation == Activation::squared_relu ? "relu2" : "silu");
   json.key("n_ranks").value(size(model.rank.count));
   json.key("weights_bytes").value(model.weights_bytes + model.other_weights_bytes);
-  json.key("kv_bytes_per_position").value(model.kv_bytes_per_position());
+  json.key("kv_bytes_per_position").begin_object();
+  json.key("f16").value(model.kv_bytes_per_position(KvPrecision::f16));
+  json.key("int8").value(model.kv_bytes_per_position(KvPrecision::int8)).end_object();
+  json.key("screen_bytes").value(model.screen_bytes());
   json.key("data_offset").value(model.parts.front()->data_start());
   write_tokenizer(json, model.tokenizer);
   json.key("chat_template");

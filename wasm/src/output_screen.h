@@ -19,6 +19,9 @@ class OutputScreen {
  public:
   // Ternary heads are fast as they are; bias and factors would have to be carried along.
   static bool suits(const Matrix& head) noexcept;
+  static uint64_t n_bytes(uint64_t n_rows, size_t n_cols) noexcept {
+    return n_rows * (padded(n_cols) + 2 * sizeof(float));
+  }
 
   // Room for the rows of a head that suits.
   void plan(Planner& planner, const Matrix& head);

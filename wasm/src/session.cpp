@@ -14,8 +14,10 @@ size_t longest_row(const Config& config) { return std::max({config.n_embd, confi
 void Session::plan(Planner& planner) {
   const Config& config = model_.config;
   const Rank::Part kv_heads = model_.rank.part(config.n_kv_heads, 1);
-  const KvCache::Shape shape = {config.n_layers, kv_heads.end - kv_heads.begin, n_positions_, config.head_dim};
-  cache_ = KvCache(shape, planner.take<uint16_t>(shape.n_elements()));
+  const size_t group = config.n_heads / config.n_kv_heads;
+  const KvCache::Shape shape = {config.n_layers, kv_heads.end - kv_heads.begin, n_positions_, config.head_dim,
+                                precision_};
+  cache_ = KvCache(shape, planner.take<uint8_t>(shape.n_bytes()));
   const uint64_t n_angles = uint64_t{n_positions_} * (config.n_rot / 2);
   rope_ = {planner.take<float>(n_angles), planner.take<float>(n_angles)};
   tokens_ = planner.take<int32_t>(n_positions_);
@@ -29,7 +31,8 @@ void Session::plan(Planner& planner) {
   up_ = planner.take<float>(batch_size * config.n_ff);
   projected_ = planner.take<float>(batch_size * config.n_embd);
   slots_ = planner.take<float>(model_.rank.count > 1 ? uint64_t{batch_size} * model_.rank.count * config.n_embd : 0);
-  scores_ = planner.take<float>(uint64_t{config.n_heads / config.n_kv_heads} * shape.padded_positions());
+  scores_ = planner.take<float>(uint64_t{group} * shape.padded_positions());
+  if (precision_ == KvPrecision::int8) integer_attention_.plan(planner, group, shape);
   output_input_ = planner.take<float>(config.n_embd);
   logits_ = planner.take<float>(config.n_vocab);
   lower_ = planner.take<float>(model_.wants_screen ? config.n_vocab : 0);
@@ -46,25 +49,26 @@ void Session::plan(Planner& planner) {
 
 Session::~Session() { model_.sessions_bytes -= n_bytes_; }
 
-uint64_t Session::bytes(const Model& model, size_t n_positions) {
+uint64_t Session::bytes(const Model& model, size_t n_positions, KvPrecision precision) {
   Planner planner;
-  Session(model, n_positions).plan(planner);
+  Session(model, n_positions, precision).plan(planner);
   return planner.n_bytes();
 }
 
-Status Session::create(const Model& model, size_t n_positions, std::unique_ptr<Session>& session) {
+Status Session::create(const Model& model, size_t n_positions, KvPrecision precision,
+                       std::unique_ptr<Session>& session) {
   if (n_positions == 0) n_positions = model.config.n_ctx_train;
   if (n_positions > model.config.n_ctx_train)
     return fail(BN_BAD_ARGUMENT, "a context of %zu positions is asked for; this model was trained for 1 to %zu",
                 n_positions, model.config.n_ctx_train);
-  const uint64_t n_bytes = bytes(model, n_positions);
+  const uint64_t n_bytes = bytes(model, n_positions, precision);
   const uint64_t limit = model.memory_limit_bytes;
   const uint64_t total = model.weights_bytes + model.sessions_bytes + n_bytes;
   if (limit != 0 && total > limit)
     return fail(BN_OUT_OF_MEMORY,
                 "a context of %zu positions needs %llu bytes, %llu more than allowed; choose a shorter one",
                 n_positions, static_cast<unsigned long long>(n_bytes), static_cast<unsigned long long>(total - limit));
-  std::unique_ptr<Session> created(new Session(model, n_positions));
+  std::unique_ptr<Session> created(new Session(model, n_positions, precision));
   if (!created->memory_.allocate(n_bytes, room_for_small_things))
     return fail(BN_OUT_OF_MEMORY,
                 "a context of %zu positions needs %llu bytes, %llu more than can be had here; choose a shorter one",

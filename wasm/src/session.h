@@ -28,14 +28,27 @@ struct Tap {
   }
 };
 
+// Room for attention to keys and values in 8 bits.
+struct IntegerAttention {
+  static constexpr size_t value_positions = 128;  // whose weights share a unit
+
+  size_t stride = 0;            // of weights
+  std::span<WordPair> weights;  // [heads of a group][stride]
+  std::span<int32_t> sums;      // [heads of a group][head_dim, or positions of a block]
+  std::span<float> units;       // [heads of a group]
+
+  void plan(Planner& planner, size_t group, const KvCache::Shape& shape);
+};
+
 class Session {
  public:
   // Tokens that go through a layer together; any grouping gives the same bits.
   static constexpr size_t batch_size = 32;
 
   // Memory for n_positions of context, KV cache and scratch together.
-  static uint64_t bytes(const Model& model, size_t n_positions);
-  static Status create(const Model& model, size_t n_positions, std::unique_ptr<Session>& session);
+  static uint64_t bytes(const Model& model, size_t n_positions, KvPrecision precision);
+  static Status create(const Model& model, size_t n_positions, KvPrecision precision,
+                       std::unique_ptr<Session>& session);
 
   ~Session();
 
@@ -57,7 +70,8 @@ class Session {
   Status run_kernels(int32_t parts);  // see bn_session_run_kernels
 
  private:
-  Session(const Model& model, size_t n_positions) : model_(model), n_positions_(n_positions) {}
+  Session(const Model& model, size_t n_positions, KvPrecision precision)
+      : model_(model), n_positions_(n_positions), precision_(precision) {}
 
   static std::span<float> row(std::span<float> rows, size_t index, size_t length) noexcept {
     return rows.subspan(index * length, length);
@@ -68,8 +82,6 @@ class Session {
   Status run(std::span<const int32_t> tokens, bool want_logits);
   Status embed(std::span<const int32_t> tokens);
   Status attention(size_t layer, size_t n_tokens);
-  void attend(size_t layer, size_t n_tokens);
-  void attend_group(size_t layer, size_t head, size_t n_positions, const float* q, float* attended);
   void normalise(const char* name, size_t layer, Vector weight, size_t n_tokens);
   Status feed_forward(size_t layer, size_t n_tokens);
   void sub_norm(const char* name, size_t layer, Vector weight, std::span<float> rows, size_t length, size_t n_tokens);
@@ -77,6 +89,12 @@ class Session {
   void multiply(size_t layer, std::initializer_list<Product> products, size_t n_tokens, size_t first_token = 0);
   Status check_hidden(size_t layer, size_t n_tokens);
   Status check_finite(std::span<const float> numbers, size_t layer, size_t token) const;
+  // attention.cpp
+  void attend(size_t layer, size_t n_tokens);
+  void attend_group(size_t layer, size_t head, size_t n_positions, const float* q, float* attended);
+  void score_half_floats(KvCache::HalfFloats cache, size_t n_positions, const float* q);
+  void score_bytes(KvCache::Bytes cache, size_t n_positions, const float* q);
+  void mix_bytes(KvCache::Bytes cache, size_t n_positions, float* attended);
   // output.cpp
   Status prepare_output(size_t n_tokens);
   Status compute_logits(size_t token);
@@ -87,6 +105,7 @@ class Session {
 
   const Model& model_;
   size_t n_positions_;
+  KvPrecision precision_;
   uint64_t n_bytes_ = 0;  // counted in the model's sessions_bytes
   size_t position_ = 0;
   bool has_output_ = false;  // output_input_ is that of the last token
@@ -96,15 +115,16 @@ class Session {
   Block memory_;
   KvCache cache_;
   RopeTable rope_;
-  std::span<int32_t> tokens_;        // [n_positions] those in the KV cache
-  std::span<float> hidden_;          // [batch_size][n_embd] the residual stream
-  std::span<float> normed_;          // [batch_size][longest row] input of a matrix
-  std::span<float> q_, k_, v_;       // [batch_size][q_dim], [batch_size][kv_dim] twice
-  std::span<float> attended_;        // [batch_size][q_dim]
-  std::span<float> gate_, up_;       // [batch_size][n_ff]
-  std::span<float> projected_;       // [batch_size][n_embd]
-  std::span<float> slots_;           // [batch_size][n_ranks][n_embd] embeddings on their way between ranks
-  std::span<float> scores_;          // [heads of a group][n_positions, padded]
+  std::span<int32_t> tokens_;   // [n_positions] those in the KV cache
+  std::span<float> hidden_;     // [batch_size][n_embd] the residual stream
+  std::span<float> normed_;     // [batch_size][longest row] input of a matrix
+  std::span<float> q_, k_, v_;  // [batch_size][q_dim], [batch_size][kv_dim] twice
+  std::span<float> attended_;   // [batch_size][q_dim]
+  std::span<float> gate_, up_;  // [batch_size][n_ff]
+  std::span<float> projected_;  // [batch_size][n_embd]
+  std::span<float> slots_;      // [batch_size][n_ranks][n_embd] embeddings on their way between ranks
+  std::span<float> scores_;     // [heads of a group][n_positions, padded]
+  IntegerAttention integer_attention_;
   std::span<float> output_input_;    // [n_embd] the last token's hidden state, normalised
   std::span<float> logits_;          // [n_vocab]
   std::span<float> lower_, upper_;   // [n_vocab] bounds of the logits, where the head is screened

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+import bitnet
 from bitnet.cli import commands, store
 from bitnet.cli.terminal_chat import chat
 from bitnet.errors import BitNetError
@@ -65,10 +66,22 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="positions of the KV cache (default: the model's, at most 4096); see `bitnet inspect`",
     )
+    shared.add_argument(
+        "--kv",
+        choices=bitnet.KV_PRECISIONS,
+        default="f16",
+        help="precision of the KV cache: int8 takes half the memory and is a little less exact (f16)",
+    )
+    shared.add_argument(
+        "--profile",
+        choices=[name for name in bitnet.PROFILES if name],
+        default="fast",
+        help="lean does without the copy of the output head that makes choosing a token faster (fast)",
+    )
     sampling = argparse.ArgumentParser(add_help=False)
     sampling.add_argument("-n", "--max-tokens", type=int, default=256, metavar="N", help="at most (256)")
     sampling.add_argument("--temperature", type=float, default=0.7, metavar="T", help="0 is greedy (0.7)")
-    sampling.add_argument("--top-k", type=int, default=0, metavar="K", help="0 is off (0)")
+    sampling.add_argument("--top-k", type=int, default=40, metavar="K", help="0 is off (40)")
     sampling.add_argument("--top-p", type=float, default=0.95, metavar="P", help="1 is off (0.95)")
     sampling.add_argument("--min-p", type=float, default=0.0, metavar="P", help="0 is off (0)")
     sampling.add_argument("--repeat-penalty", type=float, default=1.0, metavar="R", help="1 is off (1)")

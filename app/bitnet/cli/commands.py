@@ -30,6 +30,8 @@ async def open_model(options: argparse.Namespace) -> bitnet.Model:
             kernel=options.kernel,
             ranks=options.threads,
             context_length=options.context_length,
+            kv=options.kv,
+            profile=options.profile,
             chat_template=chat_template(getattr(options, "chat_template", None)),
             on_progress=meter.show,
         )
@@ -134,6 +136,7 @@ def inspect(options: argparse.Namespace) -> None:
         facts = {
             **{key: value for key, value in info.raw.items() if key != "tensors"},
             "context_length": info.context_length,
+            "kv": info.kv,
             "kv_cache_bytes": info.kv_cache_bytes,
             "kv_bytes_per_1024_positions": bytes_per_1024,
             "n_tensors": len(tensors),
@@ -150,7 +153,7 @@ def inspect(options: argparse.Namespace) -> None:
         "shape": f"{info.n_layers} layers, {info.n_embd} wide, vocabulary of {info.n_vocab:,}",
         "context": f"{info.context_length:,} of {info.n_ctx_train:,} positions",
         "weights": f"{info.weights_bytes:,} bytes",
-        "KV cache": f"{info.kv_cache_bytes:,} bytes; each 1,024 positions take {bytes_per_1024:,}",
+        "KV cache": f"{info.kv}, {info.kv_cache_bytes:,} bytes; each 1,024 positions take {bytes_per_1024:,}",
         "kernels": info.kernel,
         "tokenizer": f"{rules}, ends with {tokenizer['end_ids']}",
         "tensors": f"{len(tensors)}, of which {info.raw['n_bit_linear']} run as BitLinear",

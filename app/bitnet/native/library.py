@@ -12,7 +12,7 @@ from typing import Any
 
 from bitnet import errors
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 CORE_FOLDER = Path(__file__).resolve().parent.parent / "_core"
 
 LOG_FUNCTION = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
@@ -54,9 +54,9 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bn_model_piece": (c_size_t, (c_void_p, c_int32, c_int32, c_void_p, c_size_t)),
     "bn_model_is_end": (c_int32, (c_void_p, c_int32)),
     "bn_model_n_vocab": (c_size_t, (c_void_p,)),
-    "bn_session_new": (c_int32, (c_void_p, c_size_t, POINTER(c_void_p))),
+    "bn_session_new": (c_int32, (c_void_p, c_size_t, c_int32, POINTER(c_void_p))),
     "bn_session_free": (None, (c_void_p,)),
-    "bn_session_bytes": (c_uint64, (c_void_p, c_size_t)),
+    "bn_session_bytes": (c_uint64, (c_void_p, c_size_t, c_int32)),
     "bn_session_error": (c_char_p, (c_void_p,)),
     "bn_session_status": (c_int32, (c_void_p,)),
     "bn_session_capacity": (c_size_t, (c_void_p,)),

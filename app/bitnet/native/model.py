@@ -14,6 +14,7 @@ from typing import Any
 from bitnet.errors import BitNetError, NotReady
 from bitnet.native.library import LOG_FUNCTION, Library
 from bitnet.ranks import Ranks, Seat
+from bitnet.records import KV_PRECISIONS, KvPrecision
 
 logger = logging.getLogger("bitnet")
 LOG_LEVELS = (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
@@ -253,6 +254,6 @@ class NativeModel:
     def is_end(self, token: int) -> bool:
         return bool(self.calls.bn_model_is_end(self.handle, token))
 
-    def session_bytes(self, n_ctx: int) -> int:
+    def session_bytes(self, n_ctx: int, kv: KvPrecision) -> int:
         """Memory that a session of *n_ctx* positions takes."""
-        return int(self.calls.bn_session_bytes(self.handle, n_ctx))
+        return int(self.calls.bn_session_bytes(self.handle, n_ctx, KV_PRECISIONS.index(kv)))

@@ -6,6 +6,7 @@ from bitnet.native.library import Library
 from bitnet.native.model import NativeModel
 from bitnet.native.session import NativeSession
 from bitnet.ranks import Seat
+from bitnet.records import KV_PRECISIONS
 
 
 class Peer:
@@ -31,8 +32,8 @@ class Peer:
     def finish(self) -> None:
         self._model.finish()
 
-    def session_new(self, session: int, n_ctx: int) -> None:
-        self._sessions[session] = NativeSession(self._model, n_ctx)
+    def session_new(self, session: int, n_ctx: int, kv: int) -> None:
+        self._sessions[session] = NativeSession(self._model, n_ctx, KV_PRECISIONS[kv])
 
     def session_free(self, session: int) -> None:
         if session in self._sessions:  # it could not be made here

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 from bitnet.errors import BadArgument, BitNetError, NotReady
 from bitnet.native.library import TAP_FUNCTION
 from bitnet.native.model import NativeModel
+from bitnet.records import KV_PRECISIONS, KvPrecision
 
 #: Called with an intermediate result: name, layer (-1: none), place in the batch, and a copy of its numbers.
 Receiver: TypeAlias = "Callable[[str, int, int, memoryview[Any]], object]"
@@ -37,20 +38,22 @@ class Parts(IntFlag):
 class NativeSession:
     """Owns one ``bn_session`` of *n_ctx* positions (0: as many as the model was trained with).
 
+    Args:
+        kv: The precision of the KV cache.
     Raises:
         OutOfMemory: The KV cache does not fit.
         BadArgument: *n_ctx* is above what the model was trained with.
     """
 
-    def __init__(self, model: NativeModel, n_ctx: int = 0) -> None:
+    def __init__(self, model: NativeModel, n_ctx: int = 0, kv: KvPrecision = "f16") -> None:
         self.model, self.calls = model, model.calls
         _check_int32("context_length", n_ctx)
-        handle, self._number = c_void_p(), next(_numbers)
+        handle, self._number, precision = c_void_p(), next(_numbers), KV_PRECISIONS.index(kv)
         try:
             model.on_all_ranks(
                 "session_new",
-                (self._number, n_ctx),
-                lambda: self.calls.bn_session_new(model.handle, n_ctx, byref(handle)),
+                (self._number, n_ctx, precision),
+                lambda: self.calls.bn_session_new(model.handle, n_ctx, precision, byref(handle)),
                 model.exception,
             )
         except BaseException:

@@ -2,6 +2,8 @@
 // wasm_relaxed.cpp; 32 bytes of codes at a time. No fused multiply-add: it would round differently.
 #include <immintrin.h>
 
+#include <bit>
+
 #include "../half.h"
 #include "far_rows.h"
 #include "float_tiles.h"
@@ -167,8 +169,13 @@ float dot_f32(const float* a, const float* b, size_t n) {
 }
 
 struct Floats8 {
-  __m256 value = _mm256_setzero_ps();
+  using Row = uint16_t;
+  using Weight = float;
+  using Sum = float;
+  __m256 value;
 
+  static float product(float factor, uint16_t half) noexcept { return factor * float_from_half(half); }
+  static Floats8 load(const float* from) noexcept { return {_mm256_loadu_ps(from)}; }
   static Floats8 widen(const uint16_t* half) noexcept { return {bitnet::widen(half)}; }
   void add_product(float factor, Floats8 numbers) noexcept {
     value = _mm256_add_ps(value, _mm256_mul_ps(_mm256_set1_ps(factor), numbers.value));
@@ -179,6 +186,29 @@ struct Floats8 {
 void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, size_t weights_stride,
              size_t n_mixes, float* out, size_t out_stride) {
   Mix<Floats8>{rows, n_rows, n_cols, weights, weights_stride, out, out_stride}.run(n_mixes);
+}
+
+struct Sums8 {  // of pairs
+  using Row = BytePair;
+  using Weight = WordPair;
+  using Sum = int32_t;
+  __m256i value;
+
+  static int32_t product(WordPair factor, BytePair numbers) noexcept { return scalar::product(factor, numbers); }
+  static Sums8 load(const int32_t* from) noexcept { return {bitnet::load(from)}; }
+  static Sums8 widen(const BytePair* pairs) noexcept {  // 16-bit numbers
+    return {_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pairs)))};
+  }
+  void add_product(WordPair factor, Sums8 numbers) noexcept {
+    const __m256i splat = _mm256_set1_epi32(std::bit_cast<int32_t>(factor));
+    value = _mm256_add_epi32(value, _mm256_madd_epi16(splat, numbers.value));
+  }
+  void store(int32_t* to) const noexcept { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), value); }
+};
+
+void mix_i8(const BytePair* rows, size_t n_rows, size_t n_cols, const WordPair* weights, size_t weights_stride,
+            size_t n_mixes, int32_t* out, size_t out_stride) {
+  Mix<Sums8>{rows, n_rows, n_cols, weights, weights_stride, out, out_stride}.run(n_mixes);
 }
 
 }  // namespace
@@ -192,6 +222,7 @@ const KernelSet avx2_kernels = {"avx2",
                                 matvec_f16,
                                 dot_f32,
                                 mix_f16,
+                                mix_i8,
                                 wide::matmul_f32<Lanes>,
                                 wide::matvec_blocks<Lanes>,
                                 wide::dequantize_row<Lanes>};

@@ -19,6 +19,14 @@ constexpr size_t n_sum_lanes = 16;
 // Values that |activation| must not reach for the wide f16 loops; beyond, they fall back to the scalar twin.
 constexpr float f16_dot_limit = 32768.0f;
 
+// Two neighbours that a processor multiplies and adds in one instruction.
+template <class Integer>
+struct PairOf {
+  Integer first, second;
+};
+using BytePair = PairOf<int8_t>;
+using WordPair = PairOf<int16_t>;
+
 struct KernelSet {
   const char* name;
 
@@ -49,6 +57,10 @@ struct KernelSet {
   // subnormals.
   void (*mix_f16)(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, size_t weights_stride,
                   size_t n_mixes, float* out, size_t out_stride);
+  // out[m][c] = sum over r of weights[m][r].first * rows[r][c].first + weights[m][r].second * rows[r][c].second, in
+  // which no number is the least of its type and no sum of magnitudes is above INT32_MAX.
+  void (*mix_i8)(const BytePair* rows, size_t n_rows, size_t n_cols, const WordPair* weights, size_t weights_stride,
+                 size_t n_mixes, int32_t* out, size_t out_stride);
 
   // Rows and tokens of floats: out[t * out_stride + r] = sum over c of rows[r][c] * x[t][c].
   void (*matmul_f32)(const float* rows, size_t n_rows, size_t n_cols, const float* x, size_t n_tokens, float* out,

@@ -121,6 +121,17 @@ void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* we
     }
 }
 
+void mix_i8(const BytePair* rows, size_t n_rows, size_t n_cols, const WordPair* weights, size_t weights_stride,
+            size_t n_mixes, int32_t* out, size_t out_stride) {
+  for (size_t mix = 0; mix < n_mixes; ++mix)
+    for (size_t col = 0; col < n_cols; ++col) {
+      int32_t sum = 0;
+      for (size_t row = 0; row < n_rows; ++row)
+        sum += product(weights[mix * weights_stride + row], rows[row * n_cols + col]);
+      out[mix * out_stride + col] = sum;
+    }
+}
+
 }  // namespace bitnet::scalar
 
 namespace bitnet {
@@ -133,6 +144,7 @@ const KernelSet scalar_kernels = {"scalar",
                                   scalar::matvec_f16,
                                   scalar::dot_f32,
                                   scalar::mix_f16,
+                                  scalar::mix_i8,
                                   scalar::matmul_f32,
                                   scalar::matvec_blocks,
                                   bitnet::dequantize_row};

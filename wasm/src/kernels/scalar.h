@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels.h"
+
 namespace bitnet::scalar {
 
 int32_t dot_i2_s(const uint8_t* codes, size_t n_cols, const int8_t* x) noexcept;
@@ -16,6 +18,10 @@ void matvec_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float*
 
 inline float screened(int32_t high, int32_t low) noexcept {
   return 128.0f * static_cast<float>(high) + static_cast<float>(low);
+}
+
+inline int32_t product(WordPair weight, BytePair row) noexcept {
+  return weight.first * row.first + weight.second * row.second;
 }
 
 }  // namespace bitnet::scalar

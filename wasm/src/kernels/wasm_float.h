@@ -1,10 +1,12 @@
-// wasm_float.h: the float kernels with 128-bit vectors; the same for simd128 and relaxed.
+// wasm_float.h: the float kernels, and those of attention, with 128-bit vectors; the same for simd128 and relaxed.
 //
 // A half float widened by a shift is the float scaled by 2^-112 (subnormals included, exactly). The other
 // operand is scaled by 2^112 instead, so the rounded product is that of the definition.
 #pragma once
 
 #include <wasm_simd128.h>
+
+#include <bit>
 
 #include "../half.h"
 #include "far_rows.h"
@@ -105,8 +107,13 @@ inline float dot_f32(const float* a, const float* b, size_t n) {
 }
 
 struct Floats8 {
-  v128_t low = wasm_f32x4_splat(0), high = wasm_f32x4_splat(0);
+  using Row = uint16_t;
+  using Weight = float;
+  using Sum = float;
+  v128_t low, high;
 
+  static float product(float factor, uint16_t half) noexcept { return factor * float_from_half(half); }
+  static Floats8 load(const float* from) noexcept { return {wasm_v128_load(from), wasm_v128_load(from + 4)}; }
   static Floats8 widen(const uint16_t* half) noexcept {
     const v128_t scale = wasm_f32x4_splat(0x1p112f);
     return {wasm_f32x4_mul(widen_scaled(half), scale), wasm_f32x4_mul(widen_scaled(half + 4), scale)};
@@ -125,6 +132,33 @@ struct Floats8 {
 inline void mix_f16(const uint16_t* rows, size_t n_rows, size_t n_cols, const float* weights, size_t weights_stride,
                     size_t n_mixes, float* out, size_t out_stride) {
   Mix<Floats8>{rows, n_rows, n_cols, weights, weights_stride, out, out_stride}.run(n_mixes);
+}
+
+struct Sums8 {  // of pairs
+  using Row = BytePair;
+  using Weight = WordPair;
+  using Sum = int32_t;
+  v128_t low, high;
+
+  static int32_t product(WordPair factor, BytePair numbers) noexcept { return scalar::product(factor, numbers); }
+  static Sums8 load(const int32_t* from) noexcept { return {wasm_v128_load(from), wasm_v128_load(from + 4)}; }
+  static Sums8 widen(const BytePair* pairs) noexcept {  // 16-bit numbers
+    return {wasm_i16x8_load8x8(pairs), wasm_i16x8_load8x8(pairs + 4)};
+  }
+  void add_product(WordPair factor, Sums8 numbers) noexcept {
+    const v128_t splat = wasm_i32x4_splat(std::bit_cast<int32_t>(factor));
+    low = wasm_i32x4_add(low, wasm_i32x4_dot_i16x8(splat, numbers.low));
+    high = wasm_i32x4_add(high, wasm_i32x4_dot_i16x8(splat, numbers.high));
+  }
+  void store(int32_t* to) const noexcept {
+    wasm_v128_store(to, low);
+    wasm_v128_store(to + 4, high);
+  }
+};
+
+inline void mix_i8(const BytePair* rows, size_t n_rows, size_t n_cols, const WordPair* weights, size_t weights_stride,
+                   size_t n_mixes, int32_t* out, size_t out_stride) {
+  Mix<Sums8>{rows, n_rows, n_cols, weights, weights_stride, out, out_stride}.run(n_mixes);
 }
 
 }  // namespace bitnet::wasm

@@ -101,6 +101,7 @@ const KernelSet wasm_simd128_kernels = {"simd128",
                                         wasm::matvec_f16,
                                         wasm::dot_f32,
                                         wasm::mix_f16,
+                                        wasm::mix_i8,
                                         wide::matmul_f32<wasm::Lanes>,
                                         wide::matvec_blocks<wasm::Lanes>,
                                         wide::dequantize_row<wasm::Lanes>};
