@@ -24,9 +24,9 @@ from bitnet.errors import (
     TemplateError,
     Unsupported,
 )
-from bitnet.loading import PROFILES, load
+from bitnet.loading import load
 from bitnet.model import Model
-from bitnet.records import KV_PRECISIONS, Message, ModelInfo, Progress, Sampling, Timings, Token
+from bitnet.records import KV_PRECISIONS, PROFILES, Message, ModelInfo, Progress, Sampling, Timings, Token
 
 __all__ = [
     "KV_PRECISIONS",

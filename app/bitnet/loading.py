@@ -17,11 +17,10 @@ from bitnet.errors import BadArgument, DamagedFile, ExchangeFailed, SourceChange
 from bitnet.host import Host, this_host
 from bitnet.model import Model, describe, precision_of
 from bitnet.ranks import Cores, Ranks
-from bitnet.records import KvPrecision, ModelInfo, Progress
+from bitnet.records import PROFILES, KvPrecision, ModelInfo, Progress
 
 logger = logging.getLogger("bitnet")
 
-PROFILES = (None, "fast", "lean")
 #: How long ``on_header`` may think before the connection is given back.
 PATIENCE_S = 2.0
 
@@ -118,7 +117,7 @@ async def load(
 
 
 def _check(profile: str | None, context_length: int | None, ranks: int | None, cores: Cores) -> None:
-    if profile not in PROFILES:
+    if profile not in (None, *PROFILES):
         raise BadArgument(f'profile={profile!r} does not exist: choose "fast" or "lean", or leave it out.')
     if context_length is not None and context_length < 1:
         raise BadArgument(f"context_length={context_length} is too small: give at least 1, or leave it out.")

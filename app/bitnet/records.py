@@ -13,10 +13,13 @@ ROLES: tuple[str, ...] = get_args(Role)
 StopReason = Literal["end", "length", "stop", "cancelled", "context"]
 
 
-#: What the KV cache keeps of keys and values, in the order of bitnet.h: half floats, or bytes with a float for
+#: What the KV cache keeps of keys and values, in the order of bitnet.h: half floats, or bytes with a unit for
 #: each vector.
 KvPrecision = Literal["f16", "int8"]
 KV_PRECISIONS: tuple[KvPrecision, ...] = get_args(KvPrecision)
+
+#: How the output head runs: with a screened copy, or without, which takes less memory.
+PROFILES = ("fast", "lean")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,32 @@ def test_the_address_chooses_context_and_template(visit: Visit) -> None:
     expect(visitor.alert).to_contain_text("There is no chat template 'vicuna'")
 
 
+def test_what_takes_less_memory_says_how_much_and_can_be_changed(visit: Visit) -> None:
+    visitor = visit("/?temperature=0&kv=int8")
+    visitor.wait_until("ready")
+    assert facts(visitor.page)["Context"] == "1,024 of 1,024 tokens, 6.7 MB in 8 bits"
+    assert visitor.ask("What is 8 plus 6?") == "8 plus 6 is 14."
+    n_requests = len(visitor.requests)
+    visitor.button("Settings").click()
+    expect(field(visitor, "KV cache")).to_have_value("int8")
+    about = visitor.page.locator("#about-kv")
+    expect(about).to_contain_text("16 bits take 12.6 MB, 8 bits 6.7 MB")
+    field(visitor, "KV cache").select_option(label="16 bits (exact)")
+    expect(visitor.page.locator("#about-context")).to_contain_text("Now 1,024 in 12.6 MB")
+    assert len(visitor.requests) == n_requests
+    expect(visitor.page.locator("#about-profile")).to_contain_text("The copy takes 2.7 MB")
+    with visitor.page.context.expect_event("request", lambda request: request.url.endswith(".gguf")):
+        field(visitor, "Output head").select_option(label="Lean")
+    visitor.wait_until("ready")
+    visitor.page.keyboard.press("Escape")
+    assert visitor.ask("What is 8 plus 6?") == "8 plus 6 is 14."
+    visitor.page.reload()
+    visitor.wait_until("ready")
+    visitor.button("Settings").click()
+    expect(field(visitor, "Output head")).to_have_value("lean")
+    expect(field(visitor, "KV cache")).to_have_value("int8")  # the address goes before
+
+
 def test_the_choices_are_those_of_the_package(visitor: Visitor) -> None:
     options = visitor.page.locator("#setting-template option")
     shown = options.evaluate_all("options => options.map(option => [option.value, option.text])")

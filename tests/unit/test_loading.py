@@ -179,7 +179,7 @@ def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
         ({"kernel": "avx1024"}, "scalar"),  # the sentence lists what there is
         ({"ranks": 1000}, "ranks=1000"),
         ({"profile": "small"}, "profile='small'"),
-        ({"kv": "int4"}, "kv='int4' does not exist: choose \"f16\" or \"int8\""),
+        ({"kv": "int4"}, 'kv=\'int4\' does not exist: choose "f16" or "int8"'),
         ({"context_length": 0}, "context_length=0"),
         ({"context_length": 100_000}, "100000"),
     ],

@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     shared.add_argument(
         "--profile",
-        choices=[name for name in bitnet.PROFILES if name],
+        choices=bitnet.PROFILES,
         default="fast",
         help="lean does without the copy of the output head that makes choosing a token faster (fast)",
     )

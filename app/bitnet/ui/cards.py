@@ -40,7 +40,9 @@ def from_model(info: ModelInfo, title: str, size_bytes: int | None, entry: Entry
         n_ranks=info.n_ranks,
         context_length=info.context_length,
         n_ctx_train=info.n_ctx_train,
-        kv_bytes_per_position=info.kv_cache_bytes // info.context_length,
+        kv=info.kv,
+        kv_bytes_per_position=tuple(info.raw["kv_bytes_per_position"].items()),
+        screen_bytes=info.raw["screen_bytes"],
         sample_prompts=entry.sample_prompts if entry else (),
         warnings=info.warnings,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from bitnet.ui import amounts, sharing
+from bitnet.ui import amounts, memory, sharing
 from bitnet.ui.node import Node, View, button, facts, hidden
 from bitnet.ui.opening import Opening
 from bitnet.ui.state import ModelCard, State
@@ -31,9 +31,8 @@ def _facts(model: ModelCard | None, cores: str, remarks: tuple[str, ...]) -> tup
     if model:
         size = amounts.size(model.size_bytes) if model.size_bytes else "unknown"
         lines += [("Size", size), ("Type", model.kind), ("Licence", model.licence or "the file names none")]
-        memory = amounts.size(model.context_length * model.kv_bytes_per_position)
         lines += [
-            ("Context", f"{model.context_length:,} of {model.n_ctx_train:,} tokens, {memory}"),
+            ("Context", memory.of_context(model)),
             ("Kernel", model.kernel),
             ("CPU cores", cores),
         ]

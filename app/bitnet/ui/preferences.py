@@ -70,12 +70,16 @@ class Preferences:
             settings, problem = screen.state.settings, str(error)
         before = screen.state.settings
         screen.state = replace(screen.state, settings=settings, settings_problem=problem)
-        if settings.ranks != before.ranks:
-            asked = {name: text for name, text in self._query.fields.items() if name != "ranks"}
-            self._query = replace(self._query, fields=asked)  # the visitor has chosen since
-            if self._change_ranks():
-                return
-        fits = (settings.context, settings.chat_template) == (before.context, before.chat_template)
+        earlier, now = before.fields(), settings.fields()
+        asked = {name: text for name, text in self._query.fields.items() if earlier[name] == now[name]}
+        self._query = replace(self._query, fields=asked)  # the visitor has chosen the others since
+        if settings.ranks != before.ranks and self._change_ranks():
+            return
+        if settings.profile != before.profile and self._change_profile():
+            return
+        fits = all(earlier[name] == now[name] for name in ("context", "kv")) and (
+            settings.chat_template == before.chat_template
+        )
         if fits or self._models.model is None:  # a model that arrives is fitted then
             screen.show_settings(save=True)
         else:
@@ -99,6 +103,18 @@ class Preferences:
         if opened is None or wanted == opened.model.info.n_ranks:
             return False
         self._models.reopen()
+        return True
+
+    def _change_profile(self) -> bool:
+        """Make or leave the copy of the output head; returns whether the model is read again for that."""
+        state = self._screen.state
+        self._screen.show_settings(save=True)
+        if state.opening:
+            self._models.begin_again()  # it began with the profile before
+        elif state.model and state.model.screen_bytes > 0:
+            self._models.reopen()
+        else:
+            return False
         return True
 
     def stay(self) -> None:
@@ -129,7 +145,7 @@ class Preferences:
             wanted = model.info.n_ctx_train
             problems.append(f"{title} was trained with {wanted:,} tokens: the context has that many.")
         try:
-            model.resize(wanted)
+            model.resize(wanted, kv=settings.kv)
         except BitNetError as error:
             problems.append(str(error))
         model.use_chat_template(settings.chat_template)

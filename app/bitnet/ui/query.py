@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-import bitnet
-from bitnet.ui.settings import BOUNDS
+from bitnet.ui.settings import BOUNDS, CHOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +15,6 @@ class Query:
 
     model: str = ""
     kernel: str | None = None
-    profile: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
@@ -24,14 +22,12 @@ class Query:
 def parse_query(text: str) -> Query:
     given = dict(parse_qsl(text.removeprefix("?"), keep_blank_values=True))
     remarks = []
-    profile = given.get("profile") or None
-    if profile not in bitnet.PROFILES:
-        remarks.append(f"profile={profile} has no effect: choose fast or lean.")
-        profile = None
+    for name, choices in CHOICES.items():
+        if name in given and given[name] not in choices:
+            remarks.append(f"{name}={given.pop(name)} has no effect: choose {' or '.join(choices)}.")
     return Query(
         model=given.get("model", ""),
         kernel=given.get("kernel") or None,
-        profile=profile,
-        fields={name: given[name] for name in (*BOUNDS, "system", "template") if name in given},
+        fields={name: given[name] for name in (*BOUNDS, *CHOICES, "system", "template") if name in given},
         remarks=tuple(remarks),
     )

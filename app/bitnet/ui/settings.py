@@ -8,7 +8,7 @@ from typing import Any
 
 from bitnet.errors import BadArgument
 from bitnet.formats import FORMATS
-from bitnet.records import Sampling
+from bitnet.records import KV_PRECISIONS, PROFILES, Sampling
 
 SEED_LIMIT = 2**53  # JSON numbers are exact up to here
 
@@ -33,7 +33,11 @@ BOUNDS: Mapping[str, Bounds] = {
     "ranks": Bounds("CPU cores", 1, 64, whole=True),
 }
 MAY_BE_EMPTY = ("seed", "context", "ranks")  # then a new seed each time, and what is usual for the model
-TEXTS = ("system", "template", "own_template")
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "kv": KV_PRECISIONS,
+    "profile": PROFILES,
+}
+TEXTS = ("system", *CHOICES, "template", "own_template")
 OTHERS = ("max_tokens", "context", "ranks", *TEXTS)  # what is no part of the sampling
 OWN = "own"  # the chat template that the visitor writes; "" is the model's, else a name of bitnet.formats
 
@@ -45,6 +49,8 @@ class Settings:
     system: str = ""
     context: int | None = None
     ranks: int | None = None
+    kv: str = "f16"
+    profile: str = "fast"
     template: str = ""
     own_template: str = ""
 
@@ -63,12 +69,15 @@ class Settings:
         """These settings with what *fields* says.
 
         Raises:
-            BadArgument: A value is not a number or lies outside its bounds, or there is no such chat
-                template; the sentence names it.
+            BadArgument: A value is not a number or lies outside its bounds, or there is no such choice;
+                the sentence names it.
         """
         values = self._values()
         values.update({name: parse(name, text) for name, text in fields.items() if name in BOUNDS})
         values.update({name: fields[name] for name in TEXTS if name in fields})
+        for name, choices in CHOICES.items():
+            if values[name] not in choices:
+                raise BadArgument(f"{name}={values[name]} has no effect: choose {' or '.join(choices)}.")
         if values["template"] not in ("", OWN, *FORMATS):
             raise BadArgument(
                 f"There is no chat template {values['template']!r}: choose one of {', '.join(FORMATS)}."

@@ -40,9 +40,17 @@ class ModelCard:
     n_ranks: int = 1
     context_length: int = 0
     n_ctx_train: int = 0
-    kv_bytes_per_position: int = 0
+    kv: str = "f16"
+    #: Of each precision: what a position costs.
+    kv_bytes_per_position: tuple[tuple[str, int], ...] = ()
+    #: What the screened output head adds, 0 where there can be none.
+    screen_bytes: int = 0
     sample_prompts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def context_bytes(self, n_positions: int, kv: str = "") -> int:
+        """Memory of so many positions of the KV cache, in the precision *kv*, "" for its own."""
+        return n_positions * dict(self.kv_bytes_per_position)[kv or self.kv]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +163,9 @@ def model_ready(state: State, model: ModelCard) -> State:
 
 
 def model_changed(state: State, model: ModelCard) -> State:
-    """Its context or chat template is another one; what the KV cache held has to be run again."""
-    same = state.model is not None and state.model.context_length == model.context_length
+    """Its context or chat template is another one; what a KV cache held that is gone has to be run again."""
+    before = state.model
+    same = before is not None and (before.context_length, before.kv) == (model.context_length, model.kv)
     return replace(state, model=model, used_tokens=state.used_tokens if same else 0)
 
 

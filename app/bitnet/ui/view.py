@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from bitnet.ui import amounts, sharing
+from bitnet.ui import memory, sharing
 from bitnet.ui.models_view import models
 from bitnet.ui.node import Node, View, button, disabled, hidden
 from bitnet.ui.settings import OWN
-from bitnet.ui.state import Alert, Entry, ModelCard, State
+from bitnet.ui.state import Alert, Entry, State
 
 #: At this share of the context length the page says that the end is near.
 NEARLY_FULL = 0.85
@@ -23,7 +23,9 @@ def view(state: State) -> View:
         *_composer(state),
         *models(state),
         Node("", "settings-problem", children=_problem(state.settings_problem)),
-        Node("", "about-context", text=_context_cost(state.model)),
+        Node("", "about-context", text=memory.about_context(state.model)),
+        Node("", "about-kv", text=memory.about_kv(state.model)),
+        Node("", "about-profile", text=memory.about_head(state.model)),
         Node("", "about-ranks", text=sharing.about(state.cores, may_isolate=state.may_isolate)),
         Node("", "field-own_template", hidden(state.settings.template != OWN)),
     )
@@ -161,15 +163,3 @@ def _alert(alert: Alert | None) -> tuple[Node, ...]:
 @lru_cache(maxsize=8)
 def _problem(sentence: str) -> tuple[Node, ...]:
     return (Node("p", "settings-alert", {"role": "alert", "class": "notice"}, sentence),) if sentence else ()
-
-
-def _context_cost(model: ModelCard | None) -> str:
-    """What the number in the settings means in memory."""
-    if model is None:
-        return "How many tokens of a conversation the model can look back on."
-    price = amounts.size(1024 * model.kv_bytes_per_position)
-    return (
-        f"Tokens that a conversation may have, at most {model.n_ctx_train:,}; empty for the usual number. "
-        f"Now {model.context_length:,} in {amounts.size(model.context_length * model.kv_bytes_per_position)} "
-        f"of memory; each 1,024 take {price}."
-    )

@@ -15,6 +15,7 @@ from bitnet.engine import NativeModel, NativeSession
 from bitnet.host import Host, this_host
 from bitnet.page import Page
 from bitnet.ranks import Cores
+from bitnet.records import KvPrecision
 from bitnet.ui.patches import Patches
 from bitnet.ui.query import parse_query
 from worlds import IN_PYODIDE
@@ -67,8 +68,8 @@ def contexts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     made: list[int] = []
 
     class Recorded(NativeSession):
-        def __init__(self, model: NativeModel, n_ctx: int) -> None:
-            super().__init__(model, n_ctx)
+        def __init__(self, model: NativeModel, n_ctx: int, kv: KvPrecision) -> None:
+            super().__init__(model, n_ctx, kv)
             made.append(n_ctx)
 
     monkeypatch.setattr("bitnet.engine.NativeSession", Recorded)
@@ -91,6 +92,35 @@ def test_a_context_that_is_no_number_leaves_the_model_its_own(tiny_tales: Path, 
     sheet = asyncio.run(open_page(model=tiny_tales, context="long"))
     assert contexts == [1024]
     assert "not 'long'" in sheet.text
+
+
+def test_what_takes_less_memory_is_chosen_in_the_address_and_changed_in_the_settings(
+    tiny_tales: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+    load = bitnet.load
+
+    async def recorded(source: str, **options: Any) -> bitnet.Model:
+        model = await load(source, **options)
+        loaded.append((model, options["profile"], model.info.kv))
+        return model
+
+    async def run() -> None:
+        sheet = await open_page(model=tiny_tales, kv="int8", profile="lean")
+        assert "in 8 bits" in sheet.text
+        sheet.forget()
+        sheet.page.receive(1, "settings", {"kv": "f16"}, [])
+        await sheet.wait_for('["value", "setting-kv", "f16"]')
+        assert loaded[0][0].info.kv == "f16"  # the same model
+        sheet.forget()
+        sheet.page.receive(2, "settings", {"profile": "fast"}, [])
+        await sheet.wait_for(READY)
+
+    monkeypatch.setattr("bitnet.load", recorded)
+    asyncio.run(run())
+    assert [facts[1:] for facts in loaded] == [("lean", "int8"), ("fast", "f16")]
+    weights = [model.info.weights_bytes for model, *_ in loaded]
+    assert weights[1] - weights[0] == loaded[0][0].info.raw["screen_bytes"] > 0
 
 
 class PlainHost:

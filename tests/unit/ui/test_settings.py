@@ -28,6 +28,7 @@ def test_an_empty_seed_draws_a_new_one() -> None:
         ("max_tokens", "2.5", "whole number"),
         ("seed", "-1", "Seed must be"),
         ("context", "0", "Context length must be a whole number"),
+        ("kv", "int4", "kv=int4 has no effect: choose f16 or int8"),
         ("template", "vicuna", "There is no chat template 'vicuna': choose one of chatml"),
     ],
 )
@@ -58,11 +59,16 @@ def test_an_address_names_model_kernel_and_settings() -> None:
 
 
 def test_what_has_no_effect_is_said() -> None:
-    query = parse_query("?ranks=4&profile=small")
-    assert [remark.split()[0] for remark in query.remarks] == ["profile=small"]
-    assert query.profile is None
+    query = parse_query("?ranks=4&profile=small&kv=")
+    assert query.remarks == (
+        "kv= has no effect: choose f16 or int8.",
+        "profile=small has no effect: choose fast or lean.",
+    )
+    assert query.fields == {"ranks": "4"}
 
 
-def test_an_address_chooses_the_profile() -> None:
-    assert parse_query("?profile=lean").profile == "lean"
-    assert parse_query("").profile is None
+def test_an_address_chooses_what_takes_less_memory() -> None:
+    settings = Settings().with_fields(parse_query("?profile=lean&kv=int8").fields)
+    assert (settings.profile, settings.kv) == ("lean", "int8")
+    settings = Settings().with_fields(parse_query("").fields)
+    assert (settings.profile, settings.kv) == ("fast", "f16")

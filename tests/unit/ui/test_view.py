@@ -18,7 +18,8 @@ MODEL = ModelCard(
     *("tiny", "Tiny Model", 15_000_000, "MIT"),
     context_length=100,
     n_ctx_train=2048,
-    kv_bytes_per_position=10_000,
+    kv_bytes_per_position=(("f16", 10_000), ("int8", 5_156)),
+    screen_bytes=2_000_000,
     sample_prompts=("One", "Two"),
 )
 READY = states.model_ready(State(), MODEL)
@@ -107,6 +108,15 @@ def test_a_context_says_what_it_costs() -> None:
     assert "Now 100 in 1.0 MB of memory; each 1,024 take 10.2 MB." in nodes["about-context"].text
     assert "at most 2,048" in nodes["about-context"].text
     assert "100 of 2,048 tokens, 1.0 MB" in [child.text for child in nodes["model-facts"].children]
+
+
+def test_what_takes_less_memory_says_how_much_less() -> None:
+    nodes = shown(READY)
+    assert "For 100 tokens 16 bits take 1.0 MB, 8 bits 0.5 MB." in nodes["about-kv"].text
+    assert "The copy takes 2.0 MB." in nodes["about-profile"].text
+    nodes = shown(states.model_ready(State(), replace(MODEL, kv="int8", screen_bytes=0)))
+    assert "100 of 2,048 tokens, 0.5 MB in 8 bits" in [child.text for child in nodes["model-facts"].children]
+    assert "there is no copy" in nodes["about-profile"].text
 
 
 def test_the_field_for_an_own_template_is_there_when_it_is_chosen() -> None:
