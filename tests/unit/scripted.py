@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bitnet.errors import ConnectionBroken, InUse, RangeRefused
+from bitnet.errors import ConnectionBroken, InUse, RangeRefused, StorageFull
 from bitnet.host import File, Files, Room
 from bitnet.host.memory import address_of, memory_at
 
@@ -85,9 +85,10 @@ class ScriptedHost:
 
 
 class MemoryFiles:
-    """Storage in memory, which outlives what is done to it."""
+    """Storage in memory, which outlives what is done to it; it has room for files of *most_bytes*."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = 1 << 30) -> None:
+        self.most_bytes = most_bytes
         self.texts: dict[str, str] = {}
         self.data: dict[str, bytearray] = {}
         self._owned: set[str] = set()
@@ -102,7 +103,7 @@ class MemoryFiles:
         self.texts[name] = text
 
     async def open(self, name: str) -> File:
-        return MemoryFile(self.data.setdefault(name, bytearray()))
+        return MemoryFile(self.data.setdefault(name, bytearray()), self.most_bytes)
 
     async def remove(self, name: str) -> None:
         self.texts.pop(name, None)
@@ -134,8 +135,8 @@ class MemoryFiles:
 class MemoryFile:
     """An open file of ``MemoryFiles``."""
 
-    def __init__(self, data: bytearray) -> None:
-        self._data = data
+    def __init__(self, data: bytearray, most_bytes: int) -> None:
+        self._data, self._most_bytes = data, most_bytes
 
     @property
     def size(self) -> int:
@@ -147,8 +148,11 @@ class MemoryFile:
         return len(part)
 
     def write_from(self, address: int, n_bytes: int, begin: int) -> None:
+        part = memory_at(address, n_bytes)[: max(0, self._most_bytes - begin)]
         self._data.extend(bytes(max(0, begin - len(self._data))))
-        self._data[begin : begin + n_bytes] = memory_at(address, n_bytes)
+        self._data[begin : begin + len(part)] = part
+        if len(part) < n_bytes:
+            raise StorageFull(n_bytes)
 
     def truncate(self, size: int) -> None:
         del self._data[size:]

@@ -26,6 +26,7 @@ from bitnet.errors import (
     Unreachable,
 )
 from bitnet.host import Host
+from bitnet.loading import PATIENCE_S
 from bitnet.records import ModelInfo
 from scripted import read_all
 from splitting import split
@@ -319,6 +320,20 @@ def test_the_header_is_shown_before_the_weights_and_a_no_leaves_nothing(server: 
     assert seen[0].weights_bytes > 0
     assert stored(host) == []
     assert list(Path(host.files._path).glob("*.gguf")) == []  # type: ignore[union-attr]
+
+
+def test_while_a_person_thinks_no_server_waits(server: Any, host: Host, expected: bytes) -> None:
+    url = f"{server.address}/rate=1000000/validator=date/model.gguf"
+    path = url.removeprefix(server.address)
+
+    async def think(info: ModelInfo) -> None:
+        await asyncio.sleep(PATIENCE_S + 0.3)
+
+    assert asyncio.run(load(url, host, on_header=think)) == expected
+    begins = [request.begin for request in server.requests if request.path == path]
+    assert len(begins) == 2
+    assert begins[0] is None
+    assert begins[1]
 
 
 def test_a_split_model_is_one_stored_model(server: Any, host: Host, expected: bytes) -> None:

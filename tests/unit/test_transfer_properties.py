@@ -133,3 +133,25 @@ def test_a_stored_file_that_lost_its_end_goes_on_at_the_last_whole_chunk(
     assert asyncio.run(loaded(shelf, 100)) == data
     assert host.opened[-1] == left // CHUNK_BYTES * CHUNK_BYTES
     assert asyncio.run(loaded(shelf, 100)) == data
+
+
+@given(data=files, most_bytes=st.integers(0, 599), capacity=st.integers(1, 300), drops=drops)
+def test_full_storage_does_not_stop_a_load_and_what_fits_is_used_the_next_time(
+    data: bytes, most_bytes: int, capacity: int, drops: list[int]
+) -> None:
+    host, stored = ScriptedHost(data, drops), MemoryFiles(most_bytes)
+    shelf = Shelf(stored, host, chunk_bytes=CHUNK_BYTES)
+    said = control()
+
+    async def load() -> bytes:
+        async with shelf.open(ORIGIN, 0, said) as body:
+            return await read_all(body, capacity)
+
+    assert asyncio.run(load()) == data
+    assert ("not stored" in said.remark) == (most_bytes < len(data))
+    stored.most_bytes, n_sent = len(data), host.n_sent
+    assert asyncio.run(load()) == data
+    if most_bytes < len(data):
+        assert host.n_sent - n_sent <= len(data) - most_bytes // CHUNK_BYTES * CHUNK_BYTES
+    [model] = asyncio.run(shelf.stored())
+    assert model.complete
