@@ -50,7 +50,9 @@ class Control:
     def say(
         self, state: TransferState, *, retry_in_s: float | None = None, remark: str | None = None
     ) -> None:
-        """For transfers: this is what happens now."""
+        """For transfers: this is what happens now. What still came in spite of a pause does not end it."""
+        if state == "receiving" and self.is_paused:
+            state = "paused"
         before = self.state, self.retry_in_s, self.remark
         self.state, self.retry_in_s = state, retry_in_s
         self.remark = self.remark if remark is None else remark
