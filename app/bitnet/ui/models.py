@@ -72,6 +72,7 @@ class Models:
         self._origin: Origin | None = None  # of the model that is being opened, or was last
         self._reply: asyncio.Future[int] | None = None  # what the visitor answers
         self._token = ""
+        self._is_first = True  # of all models that have been opened
         self.opened: Opened | None = None
 
     @property
@@ -185,7 +186,7 @@ class Models:
         return answer
 
     async def _load(self, origin: Origin) -> None:
-        screen = self._screen
+        screen, before = self._screen, self.opened
         self._origin = origin
         title = origin.entry.title if origin.entry else origin.title
         screen.show(states.loading_began(screen.state, title, can_pause=origin.is_remote))
@@ -194,6 +195,9 @@ class Models:
         except BitNetError as error:
             screen.show(states.loading_failed(screen.state, str(error)))
             await self._storage.refresh()
+            if before and self.opened is None:  # it has made room in vain
+                await self._load(before.origin)
+                screen.show(replace(screen.state, alert=Alert(str(error))))
             return
         try:
             await self._turns.idle()  # an answer is written to its end by the model that has begun it
@@ -202,10 +206,10 @@ class Models:
             raise
         opening = screen.state.opening
         size_bytes = opening.progress.received_bytes if opening and opening.progress else None
-        is_first = self.model is None
         if self.model:
             self.model.close()
         self.opened = Opened(model, origin, size_bytes)
+        is_first, self._is_first = self._is_first, False
         card = cards.from_model(model.info, title, size_bytes, origin.entry)
         screen.state = states.model_ready(screen.state, card)
         self._taken(is_first)
@@ -236,9 +240,23 @@ class Models:
                 # Refused after the header; why is said when the model is there, or if it cannot be had.
                 with suppress(BadArgument, OutOfMemory):
                     return await load(context_length=asked.context)
-            return await load()
+            try:
+                return await load()
+            except OutOfMemory:
+                if self.opened is None:
+                    raise
+                await self._make_room()
+                return await load()
         finally:
             ticking.cancel()
+
+    async def _make_room(self) -> None:
+        """Both models do not fit: the one before is let go when it has said what it is saying."""
+        await self._turns.idle()
+        if self.opened:
+            self.opened.model.close()
+            self.opened = None
+            self._screen.show(states.model_let_go(self._screen.state))
 
     async def _ask(self, origin: Origin, info: ModelInfo) -> None:
         """Before much is downloaded: whether the visitor wants it, now that it is known what it is."""

@@ -162,6 +162,11 @@ def model_ready(state: State, model: ModelCard) -> State:
     return replace(state, model=model, opening=None, failed=False, used_tokens=0)
 
 
+def model_let_go(state: State) -> State:
+    """It has made room for the one that is being opened."""
+    return replace(state, model=None, used_tokens=0)
+
+
 def model_changed(state: State, model: ModelCard) -> State:
     """Its context or chat template is another one; what a KV cache held that is gone has to be run again."""
     before = state.model

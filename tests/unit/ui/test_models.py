@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import bitnet
 import pytest
+from bitnet.errors import NotReady, OutOfMemory
 from bitnet.host import Host
 from bitnet.ui import models
 from test_page import READY, Sheet
@@ -161,5 +163,47 @@ def test_a_model_is_taken_into_use_when_the_answer_before_it_is_complete(
         said = visitor.seen + visitor.sheet.text
         assert " tokens/s" in said
         assert "\\u00b7 stopped" not in said
+
+    asyncio.run(run())
+
+
+class Cramped:
+    """``bitnet.load`` where no two models fit, and one of them never does."""
+
+    def __init__(self, never: str) -> None:
+        self._load, self._never = bitnet.load, never
+        self._model: bitnet.Model | None = None
+
+    async def __call__(self, origin: Any, **options: Any) -> bitnet.Model:
+        if str(origin.source) == self._never or self._is_open():
+            raise OutOfMemory("The model does not fit: 300 MB are missing.")
+        self._model = await self._load(origin, **options)
+        return self._model
+
+    def _is_open(self) -> bool:
+        try:
+            return self._model is not None and bool(self._model.engine)
+        except NotReady:
+            return False
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_model_makes_room_and_comes_back_if_that_was_in_vain(
+    tiny_tales: Path, seeded: Path, host: Host, monkeypatch: pytest.MonkeyPatch, fits: bool
+) -> None:
+    monkeypatch.setattr("bitnet.load", Cramped("" if fits else str(seeded)))
+
+    async def run() -> None:
+        visitor = Visitor(host, str(tiny_tales))
+        await visitor.sees(READY)
+        visitor.does("open_url", url=str(seeded))
+        await visitor.sees(READY)
+        if fits:
+            assert "300 MB" not in visitor.sheet.text
+            assert "dev-bitnet158-i2s.gguf" in visitor.sheet.text
+        else:
+            await visitor.sees("300 MB are missing.")
+            visitor.does("send", text="What is 8 plus 6?")
+            await visitor.sees(" tokens/s")
 
     asyncio.run(run())
