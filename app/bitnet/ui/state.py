@@ -141,7 +141,7 @@ def reported(state: State, report: Report) -> State:
 
 
 def agreed(state: State) -> State:
-    return _with_opening(state, choices=(), report=None)
+    return _with_opening(state, choices=(), report=None, pace=None)  # thinking is no slowness
 
 
 def _with_opening(state: State, **changes: Any) -> State:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from bitnet.records import Progress, Timings
 from bitnet.ui import state as states
+from bitnet.ui.opening import Report
 from bitnet.ui.settings import Settings
 from bitnet.ui.state import Alert, Entry, ModelCard, State
 from hypothesis import given
@@ -86,6 +87,16 @@ def test_a_failed_download_leaves_the_model_before_in_use() -> None:
     assert state.phase == "ready"
     assert state.model == MODEL
     assert state.alert == Alert("It broke. Tiny Model is still in use.")
+
+
+def test_the_time_that_the_visitor_thinks_does_not_make_a_download_slower() -> None:
+    state = states.loading_began(states.model_ready(State(), MODEL), "Other", can_pause=True)
+    state = states.bytes_arrived(state, Progress(1, 10_000_000), 0.0)
+    state = states.agreed(states.reported(state, Report("Other", "", ())))
+    for second in (60, 61, 62):
+        state = states.bytes_arrived(state, Progress(1_000_000 * (second - 59), 10_000_000), float(second))
+    assert state.opening
+    assert "1.0 MB/s" in state.opening.line()
 
 
 def test_without_a_model_before_a_failed_download_is_an_error() -> None:
