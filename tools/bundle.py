@@ -3,6 +3,7 @@
 python tools/bundle.py
 
 index.html, *.js, *.css ...   web/ as it is
+precache.js                   what the service worker keeps for visits without a network
 pyodide/                      Pyodide with its byte-compiled standard library
 packages/, pyodide-lock.json  what the page loads, byte-compiled
 wheels/                       the same wheels as they are, for micropip
@@ -13,7 +14,11 @@ LICENSE, THIRD_PARTY.md       whose work it is
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 from pyodide_lock import lock
@@ -23,6 +28,8 @@ DIST = ROOT / "dist"
 BUILD = ROOT / "build"
 PYODIDE = ROOT / "node_modules/pyodide"
 NOT_SERVED = {"jsconfig.json"}
+# Models are kept by the page itself, the catalogue may be edited on its site, the others no page loads.
+NOT_KEPT = ("*.gguf", "models/models.json", "*.md", "*LICENSE", "sw.js", "wheels/*")
 PLACED: set[Path] = set()  # everything else below dist/ is left over from before, and goes
 
 
@@ -73,11 +80,26 @@ def place_models() -> None:
             place(path, "models", *path.relative_to(ROOT / "models").parts)
 
 
+def place_precache() -> None:
+    """The names and hashes of what makes up the app; any change of it is a new version."""
+    files = {
+        name: hashlib.sha256((DIST / name).read_bytes()).hexdigest()
+        for name in sorted(path.relative_to(DIST).as_posix() for path in PLACED)
+        if not any(fnmatch(name, pattern) for pattern in NOT_KEPT)
+    }
+    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()
+    number = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    text = json.dumps({"version": f"{number} {digest[:16]}", "files": files}, indent=2)
+    (BUILD / "precache.js").write_text(f"self.PRECACHE = {text};\n", encoding="utf-8")
+    place(BUILD / "precache.js", "precache.js")
+
+
 def main() -> None:
     for step in (place_web, place_pyodide, place_core, place_models):
         step()
     place(ROOT / "LICENSE", "LICENSE")
     place(ROOT / "emscripten/THIRD_PARTY.md", "THIRD_PARTY.md")
+    place_precache()
     for path in sorted(DIST.rglob("*"), reverse=True):
         if path.is_file() and path not in PLACED:
             path.unlink()

@@ -2,6 +2,7 @@
 // Python sends, and forwards what the visitor does. It decides nothing: what a button does is Python's business.
 
 import { isolate, mayIsolate } from "./isolation.js";
+import { keepOffline } from "./offline.js";
 import { rankPort } from "./rank_workers.js";
 
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
@@ -134,6 +135,18 @@ function fail(sentence) {
   element("notices").replaceChildren(alert);
 }
 
+let keeps = false;
+
+/** The first model is ready: now the app itself is kept for the next visit. */
+function keepOnce() {
+  if (keeps) return;
+  keeps = true;
+  keepOffline((reload) => {
+    element("update").hidden = false;
+    element("go-to-update").onclick = reload;
+  });
+}
+
 // ---- The worker -------------------------------------------------------------------------------------------------
 
 // A browser without module workers never reads the option, and would run the file as a classic script.
@@ -161,6 +174,7 @@ worker.addEventListener("message", ({ data }) => {
   jump = false;
   for (const patch of fromWorker.patches) apply(patch, fromWorker.answers);
   if (follow) scroller.scrollTop = scroller.scrollHeight;
+  if (document.documentElement.dataset.state === "ready") keepOnce();
 });
 worker.addEventListener("error", (event) => {
   event.preventDefault();

@@ -1,6 +1,9 @@
 // Memory shared between workers needs a page that is cross-origin isolated: its host sends two headers with it, or else
-// a service worker adds them (sw.js). It is registered only when more than one core would be used.
+// the service worker (sw.js) adds them, while the cache with this name is there: only when more than one core would be used.
 
+import { register } from "./offline.js";
+
+const ISOLATE = `bitnet-tab ${new URL("./", import.meta.url).href} isolate`;
 const TRIED = "bitnet-tab:isolating"; // this tab has been reloaded for it: never twice without success
 const READY_MS = 10_000;
 
@@ -32,8 +35,9 @@ function forgetTry() {
  */
 export async function isolate(when, failed) {
   try {
-    if (when === "never") return await forget();
-    await navigator.serviceWorker.register(new URL("./sw.js", import.meta.url));
+    if (when === "never") return void (await caches.delete(ISOLATE));
+    await caches.open(ISOLATE);
+    await register();
     if (when === "next visit") return;
     await Promise.race([navigator.serviceWorker.ready, new Promise((_, reject) => setTimeout(reject, READY_MS))]);
     sessionStorage.setItem(TRIED, "");
@@ -41,10 +45,4 @@ export async function isolate(when, failed) {
   } catch {
     if (when === "now") failed();
   }
-}
-
-async function forget() {
-  const here = new URL("./", import.meta.url).href;
-  const registration = await navigator.serviceWorker?.getRegistration(here);
-  if (registration?.scope === here) await registration.unregister();
 }

@@ -59,8 +59,12 @@ class FaultyHandler(serve.Handler):
     """The project's own server, and one address whose connection breaks in the middle."""
 
     quiet = True
+    gone = False  # connections that browsers still hold open end without an answer
 
     def do_GET(self) -> None:  # noqa: N802 (the base class names it)
+        if self.gone:
+            self.close_connection = True
+            return
         if "/breaks-off" not in self.path:
             super().do_GET()
             return
@@ -123,6 +127,7 @@ def serving(root: Path, *, isolate: bool) -> Iterator[Site]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield Site(f"http://127.0.0.1:{server.server_port}", handler)
+    handler.gone = True
     server.shutdown()
     server.server_close()
     thread.join()

@@ -47,24 +47,32 @@ def expect_cores(visitor: Visitor, said: str | re.Pattern[str]) -> None:
     visitor.wait_until("ready")
 
 
-def n_service_workers(page: Page) -> int:
-    return int(page.evaluate("navigator.serviceWorker.getRegistrations().then(found => found.length)"))
+def is_served_by_worker(page: Page) -> bool:
+    return bool(page.evaluate("navigator.serviceWorker.controller !== null"))
 
 
-def test_a_host_that_isolates_its_pages_needs_no_service_worker(browse: Browsing, isolated_site: str) -> None:
+def test_a_host_that_isolates_its_pages_needs_no_reload(browse: Browsing, isolated_site: str) -> None:
     visitor = browse.open(isolated_site, "/?ranks=2&temperature=0")
     expect_cores(visitor, "2")
     assert visitor.ask(QUESTION) == ANSWER
-    assert n_service_workers(visitor.page) == 0
     assert browse.n_loads == 1
+    visitor.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    visitor.page.reload()
+    expect_cores(visitor, "2")
+    assert is_served_by_worker(visitor.page)
+    assert browse.n_loads == 2
 
 
 def test_a_visit_without_a_wish_is_not_disturbed(browse: Browsing, site: str) -> None:
     visitor = browse.open(site, "/?temperature=0")
     expect_cores(visitor, re.compile(NOT_ISOLATED))
     assert visitor.ask(QUESTION) == ANSWER
-    assert n_service_workers(visitor.page) == 0
     assert browse.n_loads == 1
+    visitor.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    visitor.page.reload()
+    expect_cores(visitor, re.compile(NOT_ISOLATED))
+    assert is_served_by_worker(visitor.page)
+    assert browse.n_loads == 2
 
 
 def test_more_cores_in_the_settings_reload_the_page_once_and_the_conversation_stays(
@@ -95,19 +103,17 @@ def test_more_cores_in_the_settings_reload_the_page_once_and_the_conversation_st
     assert visitor.texts()[0] == QUESTION
 
 
-def test_the_service_worker_goes_when_the_host_isolates_its_pages_itself(
-    browse: Browsing, site_folder: Path
-) -> None:
+def test_a_host_that_begins_to_isolate_its_pages_is_left_alone(browse: Browsing, site_folder: Path) -> None:
     with serving(site_folder, isolate=False) as host:
         visitor = browse.open(host.address, "/?ranks=2&temperature=0")
-        visitor.wait_until("ready")
-        assert n_service_workers(visitor.page) == 1
+        expect_cores(visitor, "2")
+        assert is_served_by_worker(visitor.page)
         host.handler.isolate = True
         visitor.page.reload()
         expect_cores(visitor, "2")
-        assert n_service_workers(visitor.page) == 0
         visitor.page.reload()
         expect_cores(visitor, "2")
+        assert browse.n_loads == 4
 
 
 def test_the_address_may_ask_for_cores(browse: Browsing, site: str) -> None:
