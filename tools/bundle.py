@@ -5,6 +5,7 @@ python tools/bundle.py
 index.html, *.js, *.css ...   web/ as it is
 precache.js                   what the service worker keeps for visits without a network
 pyodide/                      Pyodide with its byte-compiled standard library
+hash-wasm/                    SHA-256 for stored files
 packages/, pyodide-lock.json  what the page loads, byte-compiled
 wheels/                       the same wheels as they are, for micropip
 core/                         the core without Python
@@ -63,6 +64,11 @@ def place_pyodide() -> None:
         place(path, "wheels", path.name)
 
 
+def place_hash() -> None:
+    place(ROOT / "node_modules/hash-wasm/dist/sha256.umd.min.js", "hash-wasm", "sha256.js")
+    place(ROOT / "node_modules/hash-wasm/LICENSE", "hash-wasm", "LICENSE")
+
+
 def place_core() -> None:
     simd128, relaxed = BUILD / "standalone/simd128", BUILD / "standalone/relaxed"
     if (simd128 / "bitnet.js").read_bytes() != (relaxed / "bitnet.js").read_bytes():
@@ -95,7 +101,7 @@ def place_precache() -> None:
 
 
 def main() -> None:
-    for step in (place_web, place_pyodide, place_core, place_models):
+    for step in (place_web, place_pyodide, place_hash, place_core, place_models):
         step()
     place(ROOT / "LICENSE", "LICENSE")
     place(ROOT / "emscripten/THIRD_PARTY.md", "THIRD_PARTY.md")

@@ -21,7 +21,7 @@ def differences(pinned: dict[str, str], package: dict[str, dict[str, str]]) -> l
     return [
         f"package.json has {name} {version}, emscripten/versions.env has {pinned.get(key)}: make them equal"
         for name, version in named.items()
-        if pinned.get(key := f"{name.upper()}_VERSION") != version
+        if pinned.get(key := f"{name.upper().replace('-', '_')}_VERSION") != version
     ]
 
 

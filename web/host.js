@@ -4,6 +4,7 @@
 import { isolate, mayIsolate } from "./isolation.js";
 import { keepOffline } from "./offline.js";
 import { rankPort } from "./rank_workers.js";
+import { storagePort } from "./storage_port.js";
 
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
@@ -182,8 +183,8 @@ worker.addEventListener("error", (event) => {
 });
 
 if (knowsModules) {
-  const ranks = rankPort();
-  post({ type: "start", query: location.search, saved: saved(), ranks, mayIsolate }, [ranks]);
+  const [ranks, storage] = [rankPort(), storagePort()];
+  post({ type: "start", query: location.search, saved: saved(), ranks, storage, mayIsolate }, [ranks, storage]);
 } else {
   worker.terminate();
   fail("This browser cannot run module workers, which the engine needs: update it, or use a current browser.");

@@ -34,9 +34,10 @@
 
 /**
  * `start` comes first and once. `saved` is the last snapshot that this tab was told to keep, or "". `ranks`: the page makes
- * workers on its other side (see rank_workers.js). `mayIsolate`: the page is not isolated, but could be (see isolation.js).
+ * workers on its other side (see rank_workers.js), and does what only a page can for `storage` (see storage_port.js). `mayIsolate`: the page is
+ * not isolated, but could be (see isolation.js).
  * `event`: they are numbered from 1 on.
- * @typedef {{ type: "start", query: string, saved: string, ranks: MessagePort, mayIsolate: boolean }
+ * @typedef {{ type: "start", query: string, saved: string, ranks: MessagePort, storage: MessagePort, mayIsolate: boolean }
  *   | { type: "event", number: number, name: string, fields: Record<string, string>, files: File[] }} ToWorker
  */
 

@@ -2,10 +2,11 @@
 // What is on the page is decided in bitnet.page; this file only opens the door.
 
 import { ranksFrom } from "./ranks.js";
+import { storageFrom } from "./storage.js";
 
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
-/** @typedef {{ start(query: string, saved: string, ranks: object, mayIsolate: boolean): void,
+/** @typedef {{ start(query: string, saved: string, ranks: object, storage: object, noStorage: string, mayIsolate: boolean): void,
  *   receive(number: number, name: string, fields: string, files: File[]): void }} PythonPage */
 
 /** @param {string} path */
@@ -40,8 +41,12 @@ addEventListener("message", ({ data }) => {
 /** @param {ToWorker} message */
 async function deliver(message) {
   const page = await python;
-  if (message.type === "start") page.start(message.query, message.saved, ranksFrom(message.ranks), message.mayIsolate);
-  else page.receive(message.number, message.name, JSON.stringify(message.fields), message.files);
+  if (message.type === "start") {
+    const storage = storageFrom(message.storage);
+    page.start(message.query, message.saved, ranksFrom(message.ranks), storage, await storage.obstacle(), message.mayIsolate);
+  } else {
+    page.receive(message.number, message.name, JSON.stringify(message.fields), message.files);
+  }
 }
 
 // Work that Python does between events fails here.

@@ -154,16 +154,18 @@ class Page:
 _page: Page | None = None
 
 
-def start(query: str, saved: str, ranks: Any, may_isolate: bool) -> None:
+def start(query: str, saved: str, ranks: Any, storage: Any, no_storage: str, may_isolate: bool) -> None:
     """Begin: *query* is the page's ``location.search``, *saved* its last snapshot or "".
 
-    *ranks* is what ``ranksFrom`` of web/ranks.js gave; *may_isolate* as ``Page`` takes it.
+    *ranks* is what ``ranksFrom`` of web/ranks.js gave, *storage* what ``storageFrom`` of web/storage.js gave,
+    and *no_storage* its obstacle; *may_isolate* as ``Page`` takes it.
     """
     from bitnet.host.browser import BrowserHost
 
     global _page
     asked = parse_query(query)
-    _page = Page(BrowserHost(asked.kernel, ranks), Patches(), asked, saved, may_isolate=may_isolate)
+    host = BrowserHost(asked.kernel, ranks, storage, no_storage)
+    _page = Page(host, Patches(), asked, saved, may_isolate=may_isolate)
 
 
 def receive(number: int, name: str, fields: str, files: Any) -> None:

@@ -13,7 +13,7 @@ import pyodide_js
 from pyodide.ffi import JsException, JsProxy, to_js
 
 from bitnet.errors import BadArgument, ConnectionBroken, NotFound, Refused, Unreachable
-from bitnet.host import Files, Response, answers
+from bitnet.host import Files, Response, answers, opfs
 from bitnet.host.workers import WorkerRanks, worker_cores
 from bitnet.ranks import Cores, Ranks
 
@@ -40,12 +40,19 @@ class BrowserHost:
     Args:
         kernel: A kernel set that has been asked for; it decides which build of the core has to be opened.
         ranks: What ``ranksFrom`` of web/ranks.js gave, for models that several cores share.
+        storage: What ``storageFrom`` of web/storage.js gave, for stored models.
+        no_storage: Its obstacle: why nothing can be stored, "" if it can.
     """
 
-    def __init__(self, kernel: str | None = None, ranks: Any = None) -> None:
+    def __init__(
+        self, kernel: str | None = None, ranks: Any = None, storage: Any = None, no_storage: str = ""
+    ) -> None:
         self._kernel, self._ranks = kernel, ranks
-        self.files: Files | None = None
-        self.why_no_files = "This browser is not asked to store models: they are fetched again each time."
+        why = no_storage or opfs.obstacle()
+        self.files: Files | None = None if why else opfs.Opfs(storage)
+        self.why_no_files = f"Models cannot be kept here ({why}): they are fetched again each time." * bool(
+            why
+        )
         self.catalogue: Path | str = self._absolute("models/models.json") or "models/models.json"
 
     def core_name(self) -> str:

@@ -2,6 +2,7 @@
 
 import { loadPyodide } from "../pyodide/pyodide.mjs";
 import { ranksFrom } from "../ranks.js";
+import { storageFrom } from "../storage.js";
 
 const here = (path) => new URL(path, import.meta.url).href;
 
@@ -14,14 +15,15 @@ const started = loadPyodide({
   stdout: () => {},
 });
 
-let ranks; // of the first message
+let ranks, storage; // of the first message
 
-addEventListener("message", async ({ data: { port, code, data } }) => {
-  if (port) return (ranks = ranksFrom(port));
+addEventListener("message", async ({ data: { ports, code, data } }) => {
+  if (ports) return ([ranks, storage] = [ranksFrom(ports.ranks), storageFrom(ports.storage)]);
   try {
     const pyodide = await started;
     const globals = pyodide.toPy({ data });
     globals.set("ranks", ranks);
+    globals.set("storage", storage);
     postMessage({ result: await pyodide.runPythonAsync(code, { globals }) });
   } catch (error) {
     postMessage({ error: String(error) });
