@@ -197,6 +197,18 @@ def test_a_pause_ends_the_connection_and_going_on_asks_for_the_rest(server: Any,
     assert n_bytes_asked(server, url) == [None, 300_000]
 
 
+def test_a_silent_connection_counts_as_broken_and_a_slow_beginning_anew_does_not(
+    server: Any, host: Host
+) -> None:
+    url = f"{server.address}/stall=300000/validator=date/model.gguf"
+    assert asyncio.run(fetched(url, host, Control(pace=0.01, silence_s=0.3))) == DATA
+    assert n_bytes_asked(server, url) == [None, 300_000]
+    # Without ranges the beginning comes again, which takes longer than the silence that is allowed.
+    url = f"{server.address}/norange/rate=2000000/drop=1200000/model.gguf"
+    assert asyncio.run(fetched(url, host, Control(pace=0.01, silence_s=0.3))) == DATA
+    assert n_bytes_asked(server, url) == [None, 1_200_000]
+
+
 def test_a_token_goes_to_its_server_and_not_to_another_one(server: Any, host: Host) -> None:
     headers = {"Authorization": "Bearer secret"}
     for address in (f"{server.address}/token=secret/model.gguf", f"{server.address}/redirect/small.gguf"):

@@ -14,10 +14,13 @@ class Control:
     Args:
         on_change: Called without arguments when *state*, *retry_in_s* or *remark* is another one.
         pace: Factor on all waiting times; tests have less of it.
+        silence_s: After so long without a byte a connection counts as broken.
     """
 
-    def __init__(self, on_change: Callable[[], object] | None = None, *, pace: float = 1.0) -> None:
-        self.on_change, self.pace = on_change, pace
+    def __init__(
+        self, on_change: Callable[[], object] | None = None, *, pace: float = 1.0, silence_s: float = 60.0
+    ) -> None:
+        self.on_change, self.pace, self.silence_s = on_change, pace, silence_s
         #: What the transfer does now.
         self.state: TransferState = "receiving"
         #: Seconds until it tries again, as they were when it began to wait.

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import TypeVar
 
 from bitnet.delivery.control import Control
+from bitnet.delivery.watchdog import Watchdog
 from bitnet.errors import (
     Blocked,
     Busy,
@@ -24,7 +25,6 @@ from bitnet.host.memory import address_of
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 LONGEST_OBEYED_S = 600.0  # what a server may ask for with Retry-After
 MOST_TRIES = 6  # in a row, without a byte
-SILENCE_S = 60.0  # after which a connection counts as broken
 SKIP_BYTES = 1 << 20  # read at once and dropped, where a server begins before the place that is wanted
 #: What may be over in a moment. A browser does not tell a site that is out of reach from one that it blocks.
 PASSING = (Busy, ConnectionBroken, Unreachable, Blocked)
@@ -60,6 +60,7 @@ class Transfer:
         self._has_ranges = True  # until the server proves the opposite
         self._n_failed = 0
         self._has_answered = False
+        self._watchdog = Watchdog(control.silence_s)
 
     async def open(self) -> None:
         """Connect, so that ``total_bytes`` and ``validator`` are known as far as the server says them.
@@ -71,6 +72,7 @@ class Transfer:
 
     async def close(self) -> None:
         """End the connection; ``read_into`` would begin another one."""
+        self._watchdog.close()
         connection, self._connection, self._response = self._connection, None, None
         if connection:
             await connection.aclose()
@@ -98,7 +100,7 @@ class Transfer:
                 await self.close()
                 await self._control.may_go_on()
             try:
-                result = await self._unless_paused(step(), SILENCE_S)
+                result = await self._unless_paused(step(), self._watchdog)
             except _Paused:
                 continue
             except PASSING as error:
@@ -112,21 +114,25 @@ class Transfer:
             self._control.say("receiving")
             return result
 
-    async def _unless_paused(self, work: Awaitable[Value], timeout_s: float | None = None) -> Value:
-        """*work*, which a pause interrupts: then its connection is of no use any more."""
+    async def _unless_paused(self, work: Awaitable[Value], watchdog: Watchdog | None = None) -> Value:
+        """*work*, which a pause or a long silence interrupts: then its connection is of no use any more."""
         task = asyncio.ensure_future(work)
         self._control.interrupt_with(task.cancel)
+        if watchdog:
+            watchdog.watch(task)
         try:
-            await asyncio.wait([task], timeout=timeout_s)
-            if not task.done():
-                raise ConnectionBroken(self._url, self.position, self.total_bytes)
+            await asyncio.wait([task])
         finally:
             self._control.interrupt_with(None)
+            if watchdog:
+                watchdog.leave()
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])
         if task.cancelled():
             await self.close()
+            if watchdog and watchdog.has_ended_it:
+                raise ConnectionBroken(self._url, self.position, self.total_bytes)
             raise _Paused
         return task.result()
 
@@ -192,6 +198,7 @@ class Transfer:
             n_read = await response.read_into(address_of(buffer), min(n_bytes, SKIP_BYTES))
             if not n_read:
                 raise SourceChanged(self._url)
+            self._watchdog.heard()
             n_bytes -= n_read
 
     async def _read(self, address: int, capacity: int) -> int:
