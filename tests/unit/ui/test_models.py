@@ -207,3 +207,21 @@ def test_a_model_makes_room_and_comes_back_if_that_was_in_vain(
             await visitor.sees(" tokens/s")
 
     asyncio.run(run())
+
+
+def test_where_nothing_can_be_stored_a_model_runs_all_the_same(
+    tiny_tales: Path, seeded: Path, server: Any, host: Host
+) -> None:
+    host.files, host.why_no_files = None, "Models cannot be kept here: they are fetched again each time."
+
+    async def run() -> None:
+        visitor = Visitor(host, str(tiny_tales))
+        await visitor.sees(host.why_no_files)
+        await visitor.begin(f"{server.address}/stall={seeded.stat().st_size * 3 // 4}/large.gguf")
+        await visitor.sees("1.2 MB of 1.7 MB")
+        visitor.does("cancel")
+        await visitor.sees("nothing of it is kept. Models cannot be kept here")
+        await visitor.begin(f"{server.address}/large.gguf")
+        await visitor.sees(READY)
+
+    asyncio.run(run())
