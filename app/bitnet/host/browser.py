@@ -12,8 +12,8 @@ import js
 import pyodide_js
 from pyodide.ffi import JsException, JsProxy, to_js
 
-from bitnet.errors import BadArgument, ConnectionBroken, NotFound, Refused, Unreachable
-from bitnet.host import Files, Response, answers, opfs
+from bitnet.errors import BadArgument, ConnectionBroken, NotFound, Refused
+from bitnet.host import Files, Response, answers, blocked, opfs
 from bitnet.host.workers import WorkerRanks, worker_cores
 from bitnet.ranks import Cores, Ranks
 
@@ -111,10 +111,11 @@ async def _open_url(url: str, begin: int, headers: Mapping[str, str]) -> AsyncGe
     fields = {**headers, "Range": f"bytes={begin}-"} if begin else dict(headers)
     abort = js.AbortController.new()
     try:
-        try:
-            response = await js.fetch(url, _object(signal=abort.signal, headers=_object(**fields)))
-        except JsException as error:
-            raise Unreachable(url, _reason(error)) from None
+        with blocked.watched_policy() as seen:
+            try:
+                response = await js.fetch(url, _object(signal=abort.signal, headers=_object(**fields)))
+            except JsException as error:
+                raise await blocked.failure(url, error, seen) from None
         if failure := answers.failure(url, response.status, _header(response), begin):
             raise failure
         if not response.body:
@@ -199,7 +200,3 @@ class _StreamBody:
 
 def _object(**fields: Any) -> JsProxy:
     return to_js(fields, dict_converter=js.Object.fromEntries)
-
-
-def _reason(error: JsException) -> str:
-    return str(error).removeprefix("TypeError: ").strip().rstrip(".") or "no reason given"
