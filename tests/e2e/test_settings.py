@@ -6,13 +6,15 @@ from conftest import Visit
 from playwright.sync_api import Locator, expect
 from visitor import Visitor
 
-# Lets a test hold back what the worker says to the page, and hand it on later.
+# Lets a test hold back what the worker says of the settings, and hand it on later. Other news come as ever,
+# such as of a stored model that is being verified.
 HOLD_BACK = """(() => {
   const held = [];
   const count = () => (document.documentElement.dataset.held = String(held.length));
   Worker.prototype.addEventListener = function (type, listener) {
     EventTarget.prototype.addEventListener.call(this, type, (event) => {
-      if (type !== "message" || !window.holdsBack) return listener(event);
+      const isOfSettings = type === "message" && String(event.data).includes('"setting-');
+      if (!isOfSettings || !window.holdsBack) return listener(event);
       held.push(() => listener(event));
       count();
     });
