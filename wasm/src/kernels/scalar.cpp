@@ -103,10 +103,12 @@ void matmul_indexed(const uint8_t* indices, size_t n_rows, const int16_t* x, con
     for (size_t row = 0; row < n_rows; ++row)
       for (size_t i = 0; i < 16; ++i) {
         int index = indices[(unit * n_rows + row) * 16 + i];
-        const int16_t* last = x + ((unit * 16 + i) * TernaryIndex::n_digits + TernaryIndex::n_digits - 1) * 16;
+        const int16_t* last =
+            x + ((unit * 16 + i) * TernaryIndex::n_digits + TernaryIndex::n_digits - 1) * TernaryIndex::n_tokens;
         for (size_t digit = 0; digit < TernaryIndex::n_digits; ++digit, index /= 3)
           for (size_t token = 0; token < TernaryIndex::n_tokens; ++token)
-            out[row * TernaryIndex::n_tokens + token] += (index % 3 - 1) * (last - digit * 16)[token];
+            out[row * TernaryIndex::n_tokens + token] +=
+                (index % 3 - 1) * (last - digit * TernaryIndex::n_tokens)[token];
       }
 }
 

@@ -15,6 +15,7 @@ struct TernaryIndex {
   static constexpr size_t n_digits = 5;
   static constexpr size_t n_entries = 243;  // 3^5
   static constexpr size_t n_tokens = 16;    // that are multiplied together
+  static constexpr size_t table_size = n_entries * n_tokens;
   static constexpr size_t unit_bytes = 16;  // of a row
   static constexpr size_t n_units = 8;      // of a panel
   static constexpr size_t row_bytes = n_units * unit_bytes;
@@ -29,13 +30,13 @@ struct TernaryIndex {
 };
 
 struct TernaryScratch {
-  int16_t* tables;   // [4][243][16]
-  int16_t* partial;  // [n_rows][16]
-  static constexpr size_t tables_size = 4 * TernaryIndex::n_entries * 16;
+  int16_t* tables;   // [4][243][n_tokens]
+  int16_t* partial;  // [n_rows][n_tokens]
+  static constexpr size_t tables_size = 4 * TernaryIndex::table_size;
 };
 
-// A panel's activations of n_tokens <= 16 rows in the order of the indices: [unit][16][digit][16 tokens], 0 where there
-// is none.
+// A panel's activations of at most TernaryIndex::n_tokens rows in the order of the indices: [unit][16][digit][token], 0
+// where there is none.
 inline void arrange_activations(const int8_t* x, size_t n_tokens, size_t n_cols, size_t panel,
                                 int16_t* arranged) noexcept {
   for (size_t unit = 0; unit < TernaryIndex::n_units; ++unit)

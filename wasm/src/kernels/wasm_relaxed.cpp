@@ -5,6 +5,8 @@
 // run together: four streams keep more of the memory busy than one.
 #include <wasm_simd128.h>
 
+#include <algorithm>
+
 #include "far_rows.h"
 #include "float_tiles.h"
 #include "screen.h"
@@ -15,86 +17,114 @@ namespace bitnet {
 
 namespace {
 
-// 16 bytes of codes add at most 2 * 4 * 2 * 2 * 127 = 4064 to a 16-bit lane of `high`: 8 steps fit.
-constexpr size_t cols_per_flush = 8 * 64;
+// How a kernel adds the products of 16 columns to the sums of a row.
+using AddProducts = v128_t(v128_t x, v128_t codes, v128_t sum) noexcept;
+
+inline v128_t add_pairs(v128_t x, v128_t codes, v128_t sum) noexcept {  // 8 sums of 16 bits
+  return wasm_i16x8_add(sum, wasm_i16x8_relaxed_dot_i8x16_i7x16(x, codes));
+}
+inline v128_t add_fours(v128_t x, v128_t codes, v128_t sum) noexcept {  // 4 sums of 32 bits
+  return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x, codes, sum);
+}
+
+// The same value, of which an engine does not know that it is the same.
+inline uint32_t unseen(uint32_t value) noexcept {
+  static const volatile uint32_t nothing = 0;
+  return value + nothing;
+}
+
+// The sums of a few rows, and where they have got to. `high` counts codes four times.
+//
+// With four rows, eight sums, two runs of x, the codes, a product and two masks are 14 numbers, and x86-64 has 15
+// registers for them; a sum that is spilled waits for memory in every step. Left alone the compiler and engines need
+// more (seen in the machine code of V8 13.6 and 15.6; the matrices then take half as long again), so
+// - in_order() makes the sums where they are written: the compiler would move each product behind the last load;
+// - the codes are read twice, the second time from `again`: V8 would see that it has them, and keep those of all rows;
+// - the masks are not seen to be constants, which V8 would make anew in every step.
+template <size_t n_rows>
+struct RowSums {
+  const uint8_t *at[n_rows], *again[n_rows];
+  v128_t low[n_rows], high[n_rows];
+
+  RowSums(const uint8_t* codes, size_t stride) noexcept {
+    for (size_t r = 0; r < n_rows; ++r) {
+      at[r] = codes + r * stride;
+      again[r] = at[r] + unseen(0);
+    }
+    clear();
+  }
+
+  void clear() noexcept {
+    for (size_t r = 0; r < n_rows; ++r) low[r] = high[r] = wasm_i32x4_splat(0);
+  }
+
+  template <AddProducts add>
+  void add_columns(const int8_t* x, size_t n_cols) noexcept {
+    const v128_t low_pair = wasm_u32x4_splat(unseen(0x03030303)), high_pair = wasm_u32x4_splat(unseen(0x0c0c0c0c));
+    for (const int8_t* end = x + n_cols; x != end; x += 128) {
+      for (size_t half = 0; half < 32; half += 16) {
+        const v128_t x2 = wasm_v128_load(x + half + 64), x3 = wasm_v128_load(x + half + 96);
+        for (size_t r = 0; r < n_rows; ++r) {
+          const v128_t codes = wasm_v128_load(at[r] + half);
+          low[r] = add(x3, wasm_v128_and(codes, low_pair), low[r]);
+          high[r] = add(x2, wasm_v128_and(codes, high_pair), high[r]);
+          in_order(low[r], high[r]);
+        }
+        const v128_t x0 = wasm_v128_load(x + half), x1 = wasm_v128_load(x + half + 32);
+        for (size_t r = 0; r < n_rows; ++r) {
+          const v128_t codes = wasm_u16x8_shr(wasm_v128_load(again[r] + half), 4);
+          low[r] = add(x1, wasm_v128_and(codes, low_pair), low[r]);
+          high[r] = add(x0, wasm_v128_and(codes, high_pair), high[r]);
+          in_order(low[r], high[r]);
+        }
+      }
+      for (size_t r = 0; r < n_rows; ++r) {
+        at[r] += 32;
+        again[r] += 32;
+      }
+    }
+  }
+
+ private:
+  static void in_order(v128_t& low, v128_t& high) noexcept { asm volatile("" : "+r"(low), "+r"(high)); }
+};
 
 inline int32_t sum_of_lanes(v128_t v) noexcept {
   v = wasm_i32x4_add(v, wasm_i32x4_shuffle(v, v, 2, 3, 0, 1));
   return wasm_i32x4_extract_lane(v, 0) + wasm_i32x4_extract_lane(v, 1);
 }
 
-template <size_t n_streams>
-inline void dot_rows(const uint8_t* codes, size_t stream_stride, size_t n_cols, const int8_t* x, int32_t* out,
-                     size_t out_stride) noexcept {
-  const v128_t low_pair = wasm_i8x16_splat(0x03);
-  const v128_t high_pair = wasm_i8x16_splat(0x0c);
-  v128_t sum[n_streams];
-  for (size_t s = 0; s < n_streams; ++s) sum[s] = wasm_i32x4_splat(0);
-  for (size_t begin = 0; begin < n_cols; begin += cols_per_flush) {
-    const size_t end = begin + cols_per_flush < n_cols ? begin + cols_per_flush : n_cols;
-    v128_t low[n_streams], high[n_streams];  // `high` counts codes four times
-    for (size_t s = 0; s < n_streams; ++s) low[s] = high[s] = wasm_i16x8_splat(0);
-    for (size_t col = begin; col < end; col += 128)
-      for (size_t half = 0; half < 32; half += 16) {
-        const v128_t x0 = wasm_v128_load(x + col + half);
-        const v128_t x1 = wasm_v128_load(x + col + half + 32);
-        const v128_t x2 = wasm_v128_load(x + col + half + 64);
-        const v128_t x3 = wasm_v128_load(x + col + half + 96);
-        for (size_t s = 0; s < n_streams; ++s) {
-          const v128_t bytes = wasm_v128_load(codes + s * stream_stride + col / 4 + half);
-          const v128_t upper = wasm_u16x8_shr(bytes, 4);
-          low[s] = wasm_i16x8_add(low[s], wasm_i16x8_relaxed_dot_i8x16_i7x16(x3, wasm_v128_and(bytes, low_pair)));
-          high[s] = wasm_i16x8_add(high[s], wasm_i16x8_relaxed_dot_i8x16_i7x16(x2, wasm_v128_and(bytes, high_pair)));
-          low[s] = wasm_i16x8_add(low[s], wasm_i16x8_relaxed_dot_i8x16_i7x16(x1, wasm_v128_and(upper, low_pair)));
-          high[s] = wasm_i16x8_add(high[s], wasm_i16x8_relaxed_dot_i8x16_i7x16(x0, wasm_v128_and(upper, high_pair)));
-        }
-      }
-    const v128_t ones = wasm_i16x8_splat(1);
-    for (size_t s = 0; s < n_streams; ++s) {
-      // A pair of `high` lanes is a multiple of 4: the shift is exact.
-      sum[s] = wasm_i32x4_add(sum[s], wasm_i32x4_dot_i16x8(low[s], ones));
-      sum[s] = wasm_i32x4_add(sum[s], wasm_i32x4_shr(wasm_i32x4_dot_i16x8(high[s], ones), 2));
-    }
-  }
-  for (size_t s = 0; s < n_streams; ++s) out[s * out_stride] = sum_of_lanes(sum[s]);
-}
+// 16 bytes of codes add at most 2 * 4 * 2 * 2 * 127 = 4064 to a 16-bit lane of `high`: 8 times fit.
+constexpr size_t cols_per_flush = 8 * 64;
 
-// Both sums are made here, and not where they are used next. Left alone the compiler moves each product behind the
-// last load of the step; then engines find more numbers alive than there are registers, and spill the sums.
-inline void in_order(v128_t& low, v128_t& high) noexcept { asm volatile("" : "+r"(low), "+r"(high)); }
+template <size_t n_rows>
+inline void dot_rows(const uint8_t* codes, size_t stride, size_t n_cols, const int8_t* x, int32_t* out,
+                     size_t out_stride) noexcept {
+  const v128_t ones = wasm_i16x8_splat(1);
+  RowSums<n_rows> rows(codes, stride);
+  v128_t sum[n_rows];
+  for (size_t r = 0; r < n_rows; ++r) sum[r] = wasm_i32x4_splat(0);
+  for (size_t begin = 0; begin < n_cols; begin += cols_per_flush) {
+    rows.template add_columns<add_pairs>(x + begin, std::min(cols_per_flush, n_cols - begin));
+    for (size_t r = 0; r < n_rows; ++r) {
+      // A pair of `high` lanes is a multiple of 4: the shift is exact.
+      sum[r] = wasm_i32x4_add(sum[r], wasm_i32x4_dot_i16x8(rows.low[r], ones));
+      sum[r] = wasm_i32x4_add(sum[r], wasm_i32x4_shr(wasm_i32x4_dot_i16x8(rows.high[r], ones), 2));
+    }
+    rows.clear();
+  }
+  for (size_t r = 0; r < n_rows; ++r) out[r * out_stride] = sum_of_lanes(sum[r]);
+}
 
 // The same with the instruction that adds four products to 32 bits at once: a single one on processors with AVX-VNNI or
 // Arm's dot product, several on others.
-template <size_t n_streams>
-inline void dot_add_rows(const uint8_t* codes, size_t stream_stride, size_t n_cols, const int8_t* x, int32_t* out,
+template <size_t n_rows>
+inline void dot_add_rows(const uint8_t* codes, size_t stride, size_t n_cols, const int8_t* x, int32_t* out,
                          size_t out_stride) noexcept {
-  const v128_t low_pair = wasm_i8x16_splat(0x03);
-  const v128_t high_pair = wasm_i8x16_splat(0x0c);
-  v128_t low[n_streams], high[n_streams];  // `high` counts codes four times
-  for (size_t s = 0; s < n_streams; ++s) low[s] = high[s] = wasm_i32x4_splat(0);
-  // A step takes 16 bytes of codes of every row: of a block of 128 columns the even or the odd runs of 16.
-  const uint8_t* at = codes;
-  const int8_t* x_at = x;
-  for (size_t step = 0; step < n_cols / 64; ++step) {
-    const v128_t x2 = wasm_v128_load(x_at + 64), x3 = wasm_v128_load(x_at + 96);
-    for (size_t s = 0; s < n_streams; ++s) {
-      const v128_t bytes = wasm_v128_load(at + s * stream_stride);
-      low[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x3, wasm_v128_and(bytes, low_pair), low[s]);
-      high[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x2, wasm_v128_and(bytes, high_pair), high[s]);
-      in_order(low[s], high[s]);
-    }
-    const v128_t x0 = wasm_v128_load(x_at), x1 = wasm_v128_load(x_at + 32);
-    for (size_t s = 0; s < n_streams; ++s) {
-      const v128_t upper = wasm_u16x8_shr(wasm_v128_load(at + s * stream_stride), 4);
-      low[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x1, wasm_v128_and(upper, low_pair), low[s]);
-      high[s] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x0, wasm_v128_and(upper, high_pair), high[s]);
-      in_order(low[s], high[s]);
-    }
-    at += 16;
-    x_at += step % 2 == 0 ? 16 : 112;
-  }
-  for (size_t s = 0; s < n_streams; ++s)
-    out[s * out_stride] = sum_of_lanes(wasm_i32x4_add(low[s], wasm_i32x4_shr(high[s], 2)));
+  RowSums<n_rows> rows(codes, stride);
+  rows.template add_columns<add_fours>(x, n_cols);
+  for (size_t r = 0; r < n_rows; ++r)
+    out[r * out_stride] = sum_of_lanes(wasm_i32x4_add(rows.low[r], wasm_i32x4_shr(rows.high[r], 2)));
 }
 
 using DotRows = void(const uint8_t* codes, size_t stream_stride, size_t n_cols, const int8_t* x, int32_t* out,
