@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
@@ -30,8 +31,10 @@ RELAXED_SIMD_PROBE = bytes.fromhex(
 #: The build for a set of instructions, which is called like the kernel set that only this build holds.
 CORES = {"simd128": "core-simd128.wasm", "relaxed": "core-relaxed.wasm"}
 
-#: A byte stream that knows the option returns not before so much has come: Python is asked less often.
-LEAST_READ_BYTES = 1 << 18
+#: A byte stream that knows the option returns not before so much has come. Every read leaves objects behind
+#: that add up to tens of megabytes before they are collected: the faster it comes, the more at once.
+LEAST_READ_BYTES, MOST_READ_BYTES = 1 << 16, 1 << 22
+QUICK_S, SLOW_S = 0.1, 0.4
 
 
 class BrowserHost:
@@ -152,6 +155,7 @@ class _StreamBody:
         self._name, self._received = name, facts.begin
         self._rest: Any = None  # of a chunk that was larger than the room for it
         self._buffer: Any = None
+        self._read_bytes = LEAST_READ_BYTES
         try:
             self._reader: Any = stream.getReader(_object(mode="byob"))
             self._own_buffer = True
@@ -192,7 +196,13 @@ class _StreamBody:
         if self._buffer is None or self._buffer.byteLength < capacity:
             self._buffer = js.ArrayBuffer.new(capacity)
         view = js.Uint8Array.new(self._buffer, 0, capacity)
-        chunk = await self._reader.read(view, _object(min=min(capacity, LEAST_READ_BYTES)))
+        clock = time.monotonic()
+        chunk = await self._reader.read(view, _object(min=min(capacity, self._read_bytes)))
+        duration = time.monotonic() - clock
+        if duration < QUICK_S:
+            self._read_bytes = min(2 * self._read_bytes, MOST_READ_BYTES)
+        elif duration > SLOW_S:
+            self._read_bytes = max(self._read_bytes // 2, LEAST_READ_BYTES)
         if chunk.value:
             self._buffer = chunk.value.buffer  # the stream has given the memory back under a new name
         return chunk
