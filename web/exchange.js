@@ -5,11 +5,12 @@
 // Two buffers take turns, so one meeting per exchange is enough: who writes into a buffer again has met the others
 // since, and they had finished reading it by then.
 
-// A waiting rank looks so often before it sleeps. Where the others come in time it looks longer the next time, up to
-// about 40 us: waking up costs more. Where it had to sleep it looks half as long: on a busy machine a rank that only
-// looks may keep the very one that it waits for from running.
+// A waiting rank looks so often before it sleeps. Where the others come while it looks, or soon after, it looks longer
+// the next time, up to some 200 us: waking up costs 50 to 100. Where they let it sleep it looks half as long: on a busy
+// machine a rank that only looks may keep the very one that it waits for from running.
 const LEAST_LOOKS = 50;
-const MOST_LOOKS = 4000;
+const MOST_LOOKS = 20_000;
+const SOON_MS = 0.2;
 /** A rank that is so late has died, or its tab is being taken down. */
 export const PATIENCE_MS = 10_000;
 
@@ -159,12 +160,14 @@ export class Exchange {
     }
     let look = 0;
     while (look < this.looks && Atomics.load(cells, ARRIVED) < all) look++;
-    this.looks = look < this.looks ? Math.min(MOST_LOOKS, 2 * this.looks) : Math.max(LEAST_LOOKS, this.looks >> 1);
+    const begin = performance.now();
     for (let arrived; (arrived = Atomics.load(cells, ARRIVED)) < all; )
       if (Atomics.wait(cells, ARRIVED, arrived, PATIENCE_MS) === "timed-out") {
         this.lost = this.lateRank();
         this.abort();
       }
+    const soon = look < this.looks || performance.now() - begin < SOON_MS;
+    this.looks = soon ? Math.min(MOST_LOOKS, 2 * this.looks) : Math.max(LEAST_LOOKS, this.looks >> 1);
     return Atomics.load(cells, ABORTED) === 0;
   }
 

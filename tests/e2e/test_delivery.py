@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from conftest import DIST, PROJECT, Visit
-from playwright.sync_api import BrowserType, Locator, Route, expect
+from playwright.sync_api import BrowserType, Error, Locator, Route, expect
 from test_layout import PHONE, look
 from visitor import START_MS, Visitor
 
 sys.path.insert(0, str(PROJECT / "tests"))
+sys.path.insert(0, str(PROJECT / "tools"))
 
+import processes
 from fault_server import FaultServer
 
 #: More than what is downloaded without a question. Behind its tensors the file goes on, as files may.
@@ -203,6 +208,15 @@ def test_a_stored_model_is_exported_and_deleted(
     assert guest.ask("What is 8 plus 6?") == "8 plus 6 is 14.", "what is in memory stays"
 
 
+def test_a_reload_opens_the_stored_model_that_was_in_use(guest: Visitor, server: FaultServer) -> None:
+    begin(guest, f"{server.address}/large.gguf")
+    assert_answers(guest)
+    n_requests = len(begins(server))
+    guest.page.reload()
+    assert_answers(guest)
+    assert len(begins(server)) == n_requests
+
+
 def test_a_model_of_the_hub_is_verified(guest: Visitor, server: FaultServer, large: bytes) -> None:
     server.repositories["maker/large"] = {"large.gguf": large}
     imitate_the_hub(guest, server)
@@ -243,21 +257,27 @@ def home(
 
     yield open_browser
     for visitor in visitors:
-        visitor.context.close()
+        with suppress(Error):  # it may have ended
+            visitor.context.close()
 
 
-def test_a_download_goes_on_after_its_tab_was_closed_is_verified_and_then_needs_no_network(
-    home: Callable[[], Visitor], server: FaultServer, large: bytes
+@pytest.mark.parametrize("end", ["its browser was closed", "its tab was killed"])
+def test_a_download_goes_on_after_it_was_cut_off_is_verified_and_then_needs_no_network(
+    home: Callable[[], Visitor], server: FaultServer, large: bytes, end: str
 ) -> None:
     server.repositories["maker/large"] = {"large.gguf": large}
+    tabs_before = set(processes.tabs())
     visitor = home()
     imitate_the_hub(visitor, server, options=f"rate={RATE // 3}")
     visitor.open("/?temperature=0")
     visitor.wait_until("ready")
     begin(visitor, "maker/large")
     expect(loading(visitor)).to_contain_text(re.compile(r"(2[5-9]|3\d)\.\d MB of"), timeout=START_MS)
-    visitor.context.close()
-
+    if end == "its tab was killed":
+        for pid in set(processes.tabs()) - tabs_before:
+            os.kill(pid, signal.SIGKILL)
+    with suppress(Error):  # Playwright has told Firefox to end with a tab that was killed
+        visitor.context.close()
     visitor = home()
     imitate_the_hub(visitor, server, options=f"rate={RATE}")
     visitor.open("/?temperature=0")

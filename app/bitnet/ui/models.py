@@ -82,7 +82,7 @@ class Models:
     # ---- What a visitor may ask for ----
 
     def open_first(self) -> None:
-        """What the address of the page names, else the first model of the catalogue."""
+        """What the page's address names, else what was in use before a reload, else the catalogue's first."""
         self._begin(self._open_first)
 
     def open_named(self, name: str, token: str = "") -> None:
@@ -148,9 +148,18 @@ class Models:
                 return
         offers = tuple(cards.from_catalogue(entry) for entry in self._catalogue.values())
         screen.show(states.catalogue_read(screen.state, offers))
-        name = self._query.model or offers[0].name
+        name = self._query.model or await self._before_reload() or offers[0].name
         await self._open(name, name.rsplit("/", 1)[-1])
         self._storage.offer_unfinished()
+
+    async def _before_reload(self) -> str:
+        """The model that this tab had in use, if it is stored: a reload fetches nothing again."""
+        await self._storage.refresh()
+        state = self._screen.state
+        if state.address not in {card.url for card in state.shelf.cards if card.complete}:
+            return ""
+        names = (name for name, entry in self._catalogue.items() if entry.location == state.address)
+        return next(names, state.address)
 
     async def _open(self, given: Any, title: str) -> None:
         screen = self._screen
@@ -211,8 +220,9 @@ class Models:
         self.opened = Opened(model, origin, size_bytes)
         is_first, self._is_first = self._is_first, False
         card = cards.from_model(model.info, title, size_bytes, origin.entry)
-        screen.state = states.model_ready(screen.state, card)
+        screen.state = states.model_ready(screen.state, card, origin.source if origin.is_remote else "")
         self._taken(is_first)
+        screen.show(screen.state, save=True)
         await self._storage.refresh()
         if model.verification:
             self._storage.watch(model.verification, title)

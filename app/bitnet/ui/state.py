@@ -87,6 +87,8 @@ class State:
     cores: Cores = field(default_factory=Cores)
     #: Whether the page could be isolated, which it is not yet.
     may_isolate: bool = False
+    #: Where the model in use comes from, or the one before a reload; "" for a file of this machine.
+    address: str = ""
     #: What the address of the page asked for and what became of it.
     remarks: tuple[str, ...] = ()
 
@@ -158,8 +160,8 @@ def retrying_in(state: State, seconds: float) -> State:
     return _with_opening(state, retry_in_s=seconds)
 
 
-def model_ready(state: State, model: ModelCard) -> State:
-    return replace(state, model=model, opening=None, failed=False, used_tokens=0)
+def model_ready(state: State, model: ModelCard, address: str = "") -> State:
+    return replace(state, model=model, address=address, opening=None, failed=False, used_tokens=0)
 
 
 def model_let_go(state: State) -> State:
@@ -250,9 +252,13 @@ def chat_cleared(state: State) -> State:
 
 
 def snapshot(state: State) -> str:
-    """What must survive a reload, as JSON: the conversation, without an answer that has no text yet."""
+    """What must survive a reload, as JSON: the conversation, settings, and which model was in use.
+
+    An answer that has no text yet is left out.
+    """
     entries = [[entry.role, entry.text, entry.remark] for entry in state.entries if entry.text]
-    return json.dumps({"version": 1, "entries": entries, "settings": state.settings.to_json()})
+    settings = state.settings.to_json()
+    return json.dumps({"version": 1, "entries": entries, "settings": settings, "address": state.address})
 
 
 def restored(state: State, saved: str) -> State:
@@ -263,6 +269,7 @@ def restored(state: State, saved: str) -> State:
             Entry(n, "user" if role == "user" else "assistant", str(text), remark=str(remark))
             for n, (role, text, remark) in enumerate(data["entries"])
         )
-        return replace(state, entries=entries, settings=Settings.from_json(data["settings"]))
+        settings, address = Settings.from_json(data["settings"]), str(data.get("address", ""))
+        return replace(state, entries=entries, settings=settings, address=address)
     except (ValueError, KeyError, TypeError):
         return state

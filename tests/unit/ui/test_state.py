@@ -131,6 +131,12 @@ def test_a_reload_half_way_keeps_the_part_that_was_written() -> None:
     assert [(entry.text, entry.busy) for entry in again.entries] == [("Hello!", False), ("Hi th", False)]
 
 
+def test_a_snapshot_knows_the_model_in_use() -> None:
+    address = "https://example.org/model.gguf"
+    before = states.model_ready(State(), MODEL, address)
+    assert states.restored(State(), states.snapshot(before)).address == address
+
+
 @pytest.mark.parametrize(
     "saved", ["", "{", "[]", "null", "{}", '{"entries": [1]}', '{"entries": [], "settings": {"top_p": 9}}']
 )
