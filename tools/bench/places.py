@@ -144,14 +144,14 @@ class InPython:
 class InBrowser:
     """The wheel in a page that knows nothing of the app: the engine runs in that page's worker."""
 
-    def __init__(self, browser: Browser, site: str) -> None:
+    def __init__(self, browser: Browser | BrowserContext, site: str) -> None:
         self._page: Page = browser.new_page()
         self._page.goto(f"{site}/test/index.html")
         wheel = next((PROJECT / "dist/wheels").glob("bitnet_tab-*wasm32.whl"))
         subject = (HERE / "subject.py").read_text()
-        self._run(INSTALL, {"wheel": f"../wheels/{wheel.name}", "subject": subject})
+        self.run(INSTALL, {"wheel": f"../wheels/{wheel.name}", "subject": subject})
 
-    def _run(self, code: str, data: dict[str, Any]) -> dict[str, Any]:
+    def run(self, code: str, data: dict[str, Any]) -> dict[str, Any]:
         self._page.bring_to_front()  # a page in the background may get less of the processor
         found = self._page.evaluate(
             "([code, data]) => window.runPython(code, data)", [code, json.dumps(data)]
@@ -160,7 +160,7 @@ class InBrowser:
         return answer
 
     def ask(self, call: str, **arguments: Any) -> dict[str, Any]:
-        return self._run(ASK, {"call": call, **arguments})
+        return self.run(ASK, {"call": call, **arguments})
 
     def address(self, path: Path) -> str:
         if path.is_relative_to(BUILD):
