@@ -299,6 +299,29 @@ def test_a_download_goes_on_after_it_was_cut_off_is_verified_and_then_needs_no_n
     assert_answers(visitor)
 
 
+def test_a_storage_that_is_full_keeps_what_it_has_and_the_model_comes_all_the_same(
+    home: Callable[[], Visitor], server: FaultServer, browser_name: str
+) -> None:
+    if browser_name == "firefox":
+        pytest.skip("nobody can tell a stock Firefox how much a site may store")
+    visitor = home()
+    visitor.open("/?temperature=0")
+    visitor.wait_until("ready")
+    devtools = visitor.context.new_cdp_session(visitor.page)
+    begin(visitor, f"{server.address}/rate={RATE // 2}/large.gguf")
+    expect(loading(visitor)).to_contain_text(re.compile(r"2\d\.\d MB of"), timeout=START_MS)
+    devtools.send("Storage.overrideQuotaForOrigin", {"origin": visitor.site, "quotaSize": 30_000_000})
+    expect(visitor.page.locator("#loading-remark")).to_contain_text("but not stored", timeout=START_MS)
+    assert_answers(visitor)
+    card = stored(visitor)
+    expect(card).to_contain_text(re.compile(r"\d\d\.\d MB of 60\.0 MB"))
+    devtools.send("Storage.overrideQuotaForOrigin", {"origin": visitor.site})
+    card.get_by_role("button", name="Continue").click()
+    expect(visitor.page.get_by_role("dialog", name="Models")).to_be_hidden()
+    assert_answers(visitor)
+    expect(stored(visitor, "60.0 MB")).not_to_contain_text("are here")
+
+
 # ---- How it looks ----
 
 

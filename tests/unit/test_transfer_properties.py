@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 import pytest
-from bitnet.delivery import Control, Origin, Part, Shelf
+from bitnet.delivery import Control, Delivery, Origin, Part, Shelf
 from bitnet.delivery.transfer import Transfer
-from bitnet.errors import DamagedFile, FetchError
+from bitnet.errors import DamagedFile, FetchError, StorageFull
+from bitnet.host import File
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import URL, Killed, MemoryFiles, MortalFiles, ScriptedHost, read_all
@@ -157,3 +158,22 @@ def test_full_storage_does_not_stop_a_load_and_what_fits_is_used_the_next_time(
         assert host.n_sent - n_sent <= len(data) - most_bytes // CHUNK_BYTES * CHUNK_BYTES
     [model] = asyncio.run(shelf.stored())
     assert model.complete
+
+
+class NoRoom(MemoryFiles):
+    """Not even an empty file can be made."""
+
+    async def open(self, name: str) -> File:
+        raise StorageFull(1)
+
+
+def test_storage_without_room_for_a_single_file_does_not_stop_a_load() -> None:
+    host, said = ScriptedHost(bytes(range(100))), control()
+    host.files = NoRoom()
+
+    async def load() -> bytes:
+        async with aclosing(Delivery(ORIGIN, host, keep=True, control=said).bodies()) as bodies:
+            return b"".join([await read_all(body, 30) async for body in bodies])
+
+    assert asyncio.run(load()) == host.data
+    assert "not stored" in said.remark

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from bitnet.errors import StorageFull
 from bitnet.records import TransferState
 
 
@@ -61,6 +62,10 @@ class Control:
         self.remark = self.remark if remark is None else remark
         if self.on_change and before != (self.state, self.retry_in_s, self.remark):
             self.on_change()
+
+    def say_not_stored(self, why: StorageFull) -> None:
+        """The model comes all the same."""
+        self.say(self.state, remark=f"The model is loaded, but not stored: {why}")
 
     async def may_go_on(self) -> None:
         """For transfers: wait for the end of a pause."""

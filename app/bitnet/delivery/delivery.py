@@ -12,7 +12,7 @@ from bitnet.delivery.kept import KeptBody
 from bitnet.delivery.origin import Origin
 from bitnet.delivery.shelf import Shelf
 from bitnet.delivery.transfer import Transfer
-from bitnet.errors import BadArgument
+from bitnet.errors import BadArgument, StorageFull
 from bitnet.fetch import open_source, size_of
 from bitnet.host import Body, Host
 from bitnet.host.memory import address_of
@@ -75,7 +75,10 @@ class Delivery:
     async def _open(self, n: int, stack: AsyncExitStack) -> Body:
         source: Any = self.origin.parts[n].source
         if self._shelf and (self._keeps or await self._shelf.has(source)):
-            return await stack.enter_async_context(self._shelf.open(self.origin, n, self._control))
+            try:
+                return await stack.enter_async_context(self._shelf.open(self.origin, n, self._control))
+            except StorageFull as error:  # not even a file can be begun
+                self._control.say_not_stored(error)
         if not self.origin.is_remote:
             return await stack.enter_async_context(open_source(source, self._host))
         transfer = Transfer(self._host, source, headers=self.origin.headers, control=self._control)

@@ -123,7 +123,7 @@ class KeptBody:
     def _give_up(self, error: StorageFull) -> None:
         """Go on without storing; what was written down stays."""
         self.is_keeping = False
-        self._control.say(self._control.state, remark=f"The model is loaded, but not stored: {error}")
+        self._control.say_not_stored(error)
 
     async def _forget(self) -> None:
         self._journal.forget()

@@ -17,6 +17,7 @@ from bitnet.host import Room
 from bitnet.host.memory import address_of
 
 FOLDER = "bitnet-tab"
+FULL = "QuotaExceededError"
 #: A tab that was just closed may hold its files for a moment.
 OPEN_TRIES, OPEN_EVERY_S = 15, 0.2
 HASHED_AT_ONCE_BYTES = 1 << 20
@@ -52,17 +53,14 @@ class Opfs:
         return None if file is None else str(await file.text())
 
     async def write_text(self, name: str, text: str) -> None:
-        handle = await (await self._opened()).getFileHandle(name, _object(create=True))
+        handle = await self._made(name, len(text))
         # It writes to a file of its own, which takes the place of the other one when it is closed.
-        stream = await handle.createWritable()
-        try:
-            await stream.write(text)
-            await stream.close()
-        except JsException as error:
-            raise StorageFull(len(text)) if _is_full(error) else error from None
+        stream = await _call(len(text), handle, "createWritable")
+        await _call(len(text), stream, "write", text)
+        await _call(len(text), stream, "close")
 
     async def open(self, name: str) -> OpfsFile:
-        handle = await (await self._opened()).getFileHandle(name, _object(create=True))
+        handle = await self._made(name, 1)
         for _ in range(OPEN_TRIES):
             try:
                 return OpfsFile(await handle.createSyncAccessHandle())
@@ -146,6 +144,10 @@ class Opfs:
             self._folder = await root.getDirectoryHandle(FOLDER, _object(create=True))
         return self._folder
 
+    async def _made(self, name: str, n_bytes: int) -> Any:
+        """The handle of a file that is there from now on, and is to get *n_bytes*."""
+        return await _call(n_bytes, await self._opened(), "getFileHandle", name, _object(create=True))
+
     async def _file(self, name: str) -> Any:
         """The browser's File of this name: what it holds now; None where there is none."""
         try:
@@ -209,12 +211,33 @@ async def _sha256_here(file: Any, tell: Callable[[int], object]) -> str:
     return digest.hexdigest()
 
 
+async def _call(n_bytes: int, target: Any, method: str, *arguments: Any) -> Any:
+    """Await a *method* that may find no room for *n_bytes*.
+
+    Chromium's QuotaExceededError has no stack, so Pyodide (314) takes it for no exception, and whoever
+    awaits a promise that is rejected with it waits for ever. Here Array.from makes the call, and Python gets
+    no promise but one that is never rejected.
+
+    Raises:
+        StorageFull: There is none.
+        JsException: Anything else.
+    """
+    call = getattr(target, method).bind(target, *arguments)
+    promises = getattr(js.Array, "from")(to_js([None]), call)
+    outcome = (await js.Promise.allSettled(promises))[0]
+    if outcome.status == "fulfilled":
+        return outcome.value
+    if outcome.reason.name == FULL:
+        raise StorageFull(n_bytes)
+    raise outcome.reason
+
+
 def _heap(address: int, n_bytes: int) -> Any:
     return pyodide_js._module.HEAPU8.subarray(address, address + n_bytes)  # anew: growth replaces HEAPU8
 
 
 def _is_full(error: JsException) -> bool:
-    return bool(error.name == "QuotaExceededError")
+    return bool(error.name == FULL)
 
 
 def _object(**fields: Any) -> Any:
