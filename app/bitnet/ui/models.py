@@ -156,7 +156,8 @@ class Models:
         """The model that this tab had in use, if it is stored: a reload fetches nothing again."""
         await self._storage.refresh()
         state = self._screen.state
-        if state.address not in {card.url for card in state.shelf.cards if card.complete}:
+        whole = {card.url for card in state.shelf.cards if card.complete and card.check != "damaged"}
+        if state.address not in whole:
             return ""
         names = (name for name, entry in self._catalogue.items() if entry.location == state.address)
         return next(names, state.address)
