@@ -102,9 +102,14 @@ test-unit: $(VENV)/.dev $(VENV)/.installed $(NATIVE) smollm2
 test-pyodide: build/dist.complete build/test-wheels/.complete
 	$(NODE) tests/pyodide/run.mjs
 
+# Side by side: a test mostly waits for its browser.
+BROWSERS ?= chromium firefox
 test-e2e: build/dist.complete $(VENV)/.dev $(VENV)/.installed smollm2
+	@$(MAKE) -j2 --output-sync=line $(addprefix e2e-in-,$(BROWSERS))
+
+e2e-in-%:
 	eval "$$($(PYTHON) tools/browsers.py --install)"; \
-	    run() { $(PYTHON) -m pytest tests/e2e --browser chromium --browser firefox --junitxml=build/reports/e2e.xml "$$@"; }; \
+	    run() { $(PYTHON) -m pytest tests/e2e --browser $* -o cache_dir=build/pytest/$* --junitxml=build/reports/e2e-$*.xml "$$@"; }; \
 	    run || { echo "What failed is tried once more, alone: real browsers on a busy machine."; run --last-failed; }
 
 .PHONY: reference

@@ -6,6 +6,8 @@ index.html, *.js, *.css ...   web/ as it is
 precache.js                   what the service worker keeps for visits without a network
 pyodide/                      Pyodide with its byte-compiled standard library
 hash-wasm/                    SHA-256 for stored files
+idb-keyval/                   texts in IndexedDB, for the conversations
+icons/                        those pictures of Lucide that style.css names
 packages/, pyodide-lock.json  what the page loads, byte-compiled
 wheels/                       the same wheels as they are, for micropip
 core/                         the core without Python
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tomllib
 from fnmatch import fnmatch
@@ -69,6 +72,20 @@ def place_hash() -> None:
     place(ROOT / "node_modules/hash-wasm/LICENSE", "hash-wasm", "LICENSE")
 
 
+def place_idb_keyval() -> None:
+    folder = ROOT / "node_modules/idb-keyval"
+    place(folder / "dist/index.js", "idb-keyval", "dist", "index.js")
+    place(folder / "LICENCE", "idb-keyval", "LICENSE")
+
+
+def place_icons() -> None:
+    folder = ROOT / "node_modules/lucide-static"
+    style = (ROOT / "web/style.css").read_text(encoding="utf-8")
+    for name in sorted(set(re.findall(r'url\("icons/([a-z0-9-]+\.svg)"\)', style))):
+        place(folder / "icons" / name, "icons", name)
+    place(folder / "LICENSE", "icons", "LICENSE")
+
+
 def place_core() -> None:
     simd128, relaxed = BUILD / "standalone/simd128", BUILD / "standalone/relaxed"
     if (simd128 / "bitnet.js").read_bytes() != (relaxed / "bitnet.js").read_bytes():
@@ -101,7 +118,15 @@ def place_precache() -> None:
 
 
 def main() -> None:
-    for step in (place_web, place_pyodide, place_hash, place_core, place_models):
+    for step in (
+        place_web,
+        place_pyodide,
+        place_hash,
+        place_idb_keyval,
+        place_icons,
+        place_core,
+        place_models,
+    ):
         step()
     place(ROOT / "LICENSE", "LICENSE")
     place(ROOT / "emscripten/THIRD_PARTY.md", "THIRD_PARTY.md")

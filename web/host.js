@@ -12,8 +12,8 @@ import { storagePort } from "./storage_port.js";
 /** @typedef {import("./messages.js").Tree} Tree */
 
 const SNAPSHOT = "bitnet-tab:conversation";
-const TAGS = new Set(["article", "button", "dd", "div", "dt", "li", "p", "span", "strong"]);
-const ATTRIBUTES = /^(aria-[a-z]+|data-[a-z-]+|class|disabled|hidden|max|placeholder|role|title|type|value)$/;
+const TAGS = new Set("article button dd div dt form input li p span strong textarea".split(" "));
+const ATTRIBUTES = /^(aria-[a-z]+|data-[a-z-]+|class|disabled|hidden|max|name|placeholder|role|title|type|value)$/;
 const END_MARGIN_PX = 48;
 
 const scroller = element("scroller");
@@ -79,6 +79,12 @@ function apply(patch, answers) {
       const parent = element(patch[1]);
       return void parent.insertBefore(build(patch[3]), parent.children[patch[2]] ?? null);
     }
+    case "move": {
+      const [parent, moved, focused] = [element(patch[1]), element(patch[3]), document.activeElement];
+      parent.insertBefore(moved, parent.children[patch[2]] ?? null);
+      if (focused instanceof HTMLElement && moved.contains(focused)) focused.focus(); // which it has lost by moving
+      return;
+    }
     case "remove":
       if (patch[1] === held) held = "";
       return element(patch[1]).remove();
@@ -86,6 +92,8 @@ function apply(patch, answers) {
       return element(patch[1]).focus();
     case "save":
       return save(patch[1]);
+    case "download":
+      return hand(new File([patch[2]], patch[1]));
     case "isolate":
       return void isolate(patch[1], () => tell("not_isolated"));
   }
@@ -171,9 +179,11 @@ worker.addEventListener("message", ({ data }) => {
   if (data instanceof File) return hand(data);
   const fromWorker = /** @type {FromWorker} */ (JSON.parse(data));
   if (fromWorker.type === "failed") return fail(fromWorker.sentence);
-  const follow = jump || isAtEnd();
+  const moves = fromWorker.patches.some(([what]) => what === "focus"); // there the visitor looks then
+  const follow = (jump || isAtEnd()) && !moves;
   jump = false;
   for (const patch of fromWorker.patches) apply(patch, fromWorker.answers);
+  if (fromWorker.patches.some(([, id]) => id === chats.id)) tellOfChats();
   if (follow) scroller.scrollTop = scroller.scrollHeight;
   if (document.documentElement.dataset.state === "ready") keepOnce();
 });
@@ -195,6 +205,30 @@ if (knowsModules) {
 /** @param {string} id */
 const dialog = (id) => /** @type {HTMLDialogElement} */ (element(id));
 
+const chats = element("chats");
+/** Beside the conversation where there is room, else over it. */
+const beside = matchMedia("(min-width: 60rem)");
+
+const showsChats = () => (beside.matches ? getComputedStyle(chats).display !== "none" : chats.matches(":popover-open"));
+
+function toggleChats() {
+  if (!beside.matches) return chats.togglePopover();
+  document.documentElement.dataset.chats = showsChats() ? "hidden" : "shown";
+  tellOfChats();
+}
+
+function closeChats() {
+  if (!beside.matches && chats.matches(":popover-open")) chats.hidePopover();
+}
+
+/** What the button in the bar does, for screen readers. */
+function tellOfChats() {
+  element("open-chats").setAttribute("aria-expanded", String(showsChats()));
+}
+chats.addEventListener("toggle", tellOfChats);
+beside.addEventListener("change", tellOfChats);
+tellOfChats();
+
 /** @param {HTMLFormElement} form */
 function fieldsOf(form) {
   /** @type {Record<string, string>} */
@@ -214,29 +248,35 @@ function stop() {
 /** Do what an element's data attributes ask for: close a dialog, move the focus. @param {HTMLElement} source */
 function finish(source) {
   const { closes, focus } = source.dataset;
-  if (closes) dialog(closes).close();
+  if (closes === chats.id) closeChats();
+  else if (closes) dialog(closes).close();
   // On a touch screen the focus would raise the keyboard over the answer.
   if (focus && matchMedia("(pointer: fine)").matches) element(focus).focus();
 }
 
 /** Put the text of an element on the clipboard. @param {HTMLElement} button @param {HTMLElement} source */
 async function copy(button, source) {
+  /** @param {string} done */
+  const show = (done) => {
+    button.textContent = done;
+    setTimeout(() => (button.textContent = ""), 1500);
+  };
   try {
     await navigator.clipboard.writeText(source.textContent ?? "");
-    button.textContent = "Copied";
+    show("Copied");
   } catch {
     // Without https there is no clipboard, or it was refused: the old way, else what the visitor then copies by hand.
     getSelection()?.selectAllChildren(source);
-    button.textContent = document.execCommand("copy") ? "Copied" : "Selected";
+    show(document.execCommand("copy") ? "Copied" : "Selected");
   }
-  setTimeout(() => (button.textContent = "Copy"), 1500);
 }
 
 document.addEventListener("click", ({ target }) => {
   const button = target instanceof Element ? target.closest("button") : null;
   if (!button) return;
   const { event, opens, copies, ...fields } = button.dataset;
-  if (opens) dialog(opens).showModal();
+  if (opens === chats.id) toggleChats();
+  else if (opens) dialog(opens).showModal();
   if (event) tell(event, /** @type {Record<string, string>} */ (fields));
   if (event) jump = fields.focus === "message";
   finish(button);
@@ -263,12 +303,14 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("input", ({ target }) => {
-  if (target instanceof HTMLElement) writtenAfter.set(target.id, nEvents);
+  if (!(target instanceof HTMLElement)) return;
+  writtenAfter.set(target.id, nEvents);
+  if (target instanceof HTMLInputElement && target.dataset.types) tell(target.dataset.types, { text: target.value });
 });
 
 document.addEventListener("change", ({ target }) => {
   if (target instanceof HTMLInputElement && target.type === "file") {
-    openFiles(target.files);
+    openFiles(target.files, target.dataset.event);
     target.value = ""; // so that choosing the same file again is a change again
     finish(target);
   } else if (target instanceof HTMLElement) {
@@ -277,14 +319,27 @@ document.addEventListener("change", ({ target }) => {
   }
 });
 
-/** @param {FileList | null | undefined} files */
-function openFiles(files) {
-  if (files?.length) tell("open_files", {}, [...files]);
+// A field that is left by closing its dialog does not say in every browser that it has changed.
+document.addEventListener(
+  "close",
+  ({ target }) => {
+    const form = target instanceof HTMLDialogElement ? target.querySelector("form") : null;
+    if (form?.dataset.changes) tell(form.dataset.changes, fieldsOf(form));
+  },
+  { capture: true },
+);
+
+/** @param {FileList | null | undefined} files @param {string} [event] */
+function openFiles(files, event = "open_files") {
+  if (files?.length) tell(event, {}, [...files]);
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.isComposing) return; // Enter and Esc belong to the input method while it composes
-  if (event.key === "Escape" && !document.querySelector("dialog[open]")) stop();
+  const form = event.target instanceof Element ? event.target.closest("form") : null;
+  if (event.key === "Escape" && form?.dataset.dismissed) tell(form.dataset.dismissed);
+  else if (event.key === "Escape" && !document.querySelector("dialog[open]")) stop();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && form?.dataset.dismissed) form.requestSubmit();
   if (event.key === "Enter" && !event.shiftKey && event.target === message) {
     event.preventDefault();
     const button = /** @type {HTMLButtonElement} */ (element("send"));

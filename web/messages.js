@@ -20,9 +20,11 @@
  *   | ["append", id: string, text: string]
  *   | ["value", id: string, value: string]
  *   | ["create", parent: string, index: number, tree: Tree]
+ *   | ["move", parent: string, index: number, id: string]
  *   | ["remove", id: string]
  *   | ["focus", id: string]
  *   | ["save", snapshot: string]
+ *   | ["download", name: string, text: string]
  *   | ["isolate", when: "now" | "next visit" | "never"]} Patch
  */
 

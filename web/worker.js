@@ -3,10 +3,12 @@
 
 import { ranksFrom } from "./ranks.js";
 import { storageFrom } from "./storage.js";
+import { textsFrom } from "./texts.js";
 
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
-/** @typedef {{ start(query: string, saved: string, ranks: object, storage: object, noStorage: string, mayIsolate: boolean): void,
+/** @typedef {{ start(query: string, saved: string, ranks: object, storage: object, noStorage: string, texts: object,
+ *     mayIsolate: boolean): void,
  *   receive(number: number, name: string, fields: string, files: File[]): void }} PythonPage */
 
 /** @param {string} path */
@@ -43,7 +45,8 @@ async function deliver(message) {
   const page = await python;
   if (message.type === "start") {
     const storage = storageFrom(message.storage);
-    page.start(message.query, message.saved, ranksFrom(message.ranks), storage, await storage.obstacle(), message.mayIsolate);
+    const [ranks, noStorage] = [ranksFrom(message.ranks), await storage.obstacle()];
+    page.start(message.query, message.saved, ranks, storage, noStorage, textsFrom(), message.mayIsolate);
   } else {
     page.receive(message.number, message.name, JSON.stringify(message.fields), message.files);
   }

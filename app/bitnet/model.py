@@ -161,22 +161,33 @@ class Model:
         top_p: float = 0.95,
         stop: Sequence[str] | str = (),
         seed: int | None = None,
+        continue_final_message: bool = False,
         **sampling: Any,
     ) -> Turn:
         """The answer to *messages* as a stream of text; *sampling* as in ``generate``.
 
         Turns of one conversation share their beginning, which stays in the KV cache.
+
+        Args:
+            continue_final_message: The last message is the beginning of the answer; the stream is the rest.
+        Raises:
+            BadArgument: There are no messages, or they are none; the one to continue is not the assistant's.
         """
         conversation = check_messages(messages)
+        if continue_final_message and conversation[-1].role != "assistant":
+            raise BadArgument(
+                f"The message to continue is of the {conversation[-1].role}: end with one of the assistant."
+            )
 
         def begin() -> Generation:
-            ids = encode_chat(conversation, self.template, self)
+            ids = encode_chat(conversation, self.template, self, continue_final=continue_final_message)
             return self.generate(
                 ids, max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed, **sampling
             )
 
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
-        return Turn(begin, (*stops, *self.template.stop), drop_space=self._adds_space)
+        drop_space = self._adds_space and not continue_final_message
+        return Turn(begin, (*stops, *self.template.stop), drop_space=drop_space)
 
     async def logits(self, ids: Sequence[int]) -> memoryview[float]:
         """Logits at every position of *ids*: float32, shape ``(len(ids), n_vocab)``, not normalised."""

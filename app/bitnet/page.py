@@ -10,12 +10,15 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bitnet.errors import BitNetError, ContextFull, NotReady
 from bitnet.host import Host
 from bitnet.records import Timings
 from bitnet.ui import state as states
+from bitnet.ui.chats import Chats, Texts, new_chat
+from bitnet.ui.conversation_view import edit_field, entry_id
 from bitnet.ui.models import Models
 from bitnet.ui.patches import Patch, Patches, hand_to_page
 from bitnet.ui.preferences import Preferences
@@ -34,6 +37,7 @@ class Page:
         saved: The snapshot that this tab kept, "" for none.
         may_isolate: The page is not cross-origin isolated, but it could be.
         hand: Gives the visitor a file to keep.
+        texts: Where conversations are kept beyond this tab, None where that is not possible.
     """
 
     def __init__(
@@ -45,11 +49,15 @@ class Page:
         *,
         may_isolate: bool = False,
         hand: Callable[[Any], None] = hand_to_page,
+        texts: Texts | None = None,
     ) -> None:
         self._patches = patches
-        state = State(remarks=query.remarks, cores=host.cores(), may_isolate=may_isolate)
+        state = State(chat=new_chat(), remarks=query.remarks, cores=host.cores(), may_isolate=may_isolate)
         self._screen = Screen(states.restored(state, saved), patches)
         self._turns = Work(self._screen, stopped=self._settle)
+        self._chats = chats = Chats(self._screen, texts, between_turns=self._turns.begin)
+        self._screen.keep = chats.keep
+        self._lists = Work(self._screen)
         self._storage = storage = Storage(host, self._screen, hand)
         self._models = Models(
             *(host, self._screen, query, storage),
@@ -65,7 +73,29 @@ class Page:
             "send": lambda fields, _: self._ask(fields["text"], ["value", "message", ""]),
             "sample": lambda fields, _: self._ask(fields["text"]),
             "stop": lambda fields, _: self._stop(int(fields["shown"])),
-            "new_chat": lambda *_: self._turns.begin(self._clear),
+            "again": lambda fields, _: self._answer_with(states.asked_again, int(fields["entry"])),
+            "go_on_writing": lambda fields, _: self._answer_with(states.going_on, int(fields["entry"])),
+            "edit": lambda fields, _: self._begin_to_edit(int(fields["entry"])),
+            "leave": lambda *_: self._change(states.editing_began, None),
+            "edited": lambda fields, _: self._edit(int(fields["entry"]), fields["text"].strip()),
+            "version": lambda fields, _: self._change(
+                states.version_shown, int(fields["entry"]), int(fields["step"])
+            ),
+            "delete_message": lambda fields, _: self._change(states.message_deleted, int(fields["entry"])),
+            "undo": lambda *_: self._change(states.deletion_undone),
+            "new_chat": lambda *_: chats.begin_anew(),
+            "open_chat": lambda fields, _: self._lists.begin(lambda: chats.open(fields["name"])),
+            "look_at_chats": lambda *_: self._lists.begin(chats.look),
+            "search": lambda fields, _: self._lists.begin(lambda: chats.search(fields["text"])),
+            "rename": lambda *_: chats.ask_for_title(wanted=True),
+            "renamed": lambda fields, _: chats.rename(fields["title"]),
+            "keep_title": lambda *_: chats.ask_for_title(wanted=False),
+            "pin": lambda *_: chats.pin(),
+            "delete_chat": lambda *_: chats.delete(),
+            "restore_chat": lambda *_: chats.restore(),
+            "export_chat": lambda fields, _: chats.export(fields["kind"]),
+            "export_chats": lambda *_: self._lists.begin(chats.export_all),
+            "import_chats": lambda _, files: self._lists.begin(lambda: self._import(files)),
             "dismiss": lambda *_: self._screen.show(replace(self._screen.state, alert=None)),
             "open_url": lambda fields, _: models.open_named(
                 fields["url"].strip(), fields.get("token", "").strip()
@@ -89,6 +119,7 @@ class Page:
             "reset_settings": lambda *_: preferences.reset(),
         }
         models.open_first()
+        self._lists.begin(chats.look)
 
     def receive(self, number: int, name: str, fields: Mapping[str, str], files: Any) -> None:
         """React to the page's event of this *number*."""
@@ -104,7 +135,36 @@ class Page:
         question, state = text.strip(), self._screen.state
         if self._models.model and not state.answering and question:
             self._screen.show(states.asked(state, question), *extra, save=True)
-            self._turns.begin(lambda: self._answer(question))
+            self._turns.begin(self._answer)
+
+    def _answer_with(self, change: Callable[[State, int], State], number: int) -> None:
+        """Have the model write another answer, the rest of one, or one to a question that was edited."""
+        state = self._screen.state
+        if self._models.model and not state.answering:
+            self._screen.show(change(state, number), save=True)
+            self._turns.begin(self._answer)
+
+    def _change(self, change: Callable[..., State], *arguments: Any) -> None:
+        """What can be done to the conversation when nobody writes to it."""
+        state = self._screen.state
+        if not state.answering:
+            self._screen.show(change(state, *arguments), save=True)
+
+    def _begin_to_edit(self, number: int) -> None:
+        self._change(states.editing_began, number)
+        state = self._screen.state
+        if state.editing is not None:
+            field = edit_field(entry_id(state.chat, state.chat.entry(number)))
+            self._screen.show(state, ["focus", field])
+
+    def _edit(self, number: int, text: str) -> None:
+        chat = self._screen.state.chat
+        if not text or text == chat.entry(number).text:
+            self._change(states.editing_began, None)
+        elif chat.entry(number).role == "user":
+            self._answer_with(partial(states.edited, text=text), number)
+        else:
+            self._change(states.edited, number, text)
 
     def _stop(self, n_shown: int) -> None:
         """Stop the turn; its text ends after the *n_shown* characters that the visitor saw."""
@@ -120,16 +180,20 @@ class Page:
         if state.answering:
             self._screen.show(states.answered(state, "cancelled", Timings(), state.used_tokens), save=True)
 
-    async def _clear(self) -> None:
-        self._screen.show(states.chat_cleared(self._screen.state), save=True)
+    async def _import(self, files: Any) -> None:
+        file = files[0]
+        await self._chats.take_in(await file.text())
 
-    async def _answer(self, question: str) -> None:
+    async def _answer(self) -> None:
         model = self._models.model
         if model is None:
             raise NotReady("There is no model to answer: open one first.")
         screen, settings = self._screen, self._screen.state.settings
         turn = model.chat(
-            screen.state.messages(), max_tokens=settings.max_tokens, **settings.sampling_options()
+            screen.state.messages(),
+            max_tokens=settings.max_tokens,
+            continue_final_message=bool(screen.state.answer.text),
+            **settings.sampling_options(),
         )
         try:
             async with aclosing(turn):
@@ -138,34 +202,41 @@ class Page:
         except asyncio.CancelledError:
             pass  # Stop, or other work: what was said stays said
         except BitNetError as error:
-            self._give_back(question, error)
+            self._give_back(error)
             return
         reason, used_tokens = turn.stop_reason or "cancelled", model.position
         screen.show(states.answered(screen.state, reason, turn.timings, used_tokens), save=True)
 
-    def _give_back(self, question: str, error: BitNetError) -> None:
-        """A turn failed: an answer that has begun stays, else the question goes back to its field."""
-        state = self._screen.state
-        extra: list[Patch] = [] if state.answer.text else [["value", "message", question]]
-        offer = "new_chat" if isinstance(error, ContextFull) and len(state.entries) > 2 else ""
-        self._screen.show(states.turn_failed(state, Alert(str(error), offer)), *extra, save=True)
+    def _give_back(self, error: BitNetError) -> None:
+        """A turn failed: an answer that has begun stays, else a new question goes back to its field."""
+        before = self._screen.state
+        offer = "new_chat" if isinstance(error, ContextFull) and len(before.entries) > 2 else ""
+        state = states.turn_failed(before, Alert(str(error), offer))
+        question = before.entries[-2]
+        taken_back = question.id not in {entry.id for entry in state.chat.entries}
+        extra: list[Patch] = [["value", "message", question.text]] if taken_back else []
+        self._screen.show(state, *extra, save=True)
 
 
 _page: Page | None = None
 
 
-def start(query: str, saved: str, ranks: Any, storage: Any, no_storage: str, may_isolate: bool) -> None:
+def start(
+    query: str, saved: str, ranks: Any, storage: Any, no_storage: str, texts: Any, may_isolate: bool
+) -> None:
     """Begin: *query* is the page's ``location.search``, *saved* its last snapshot or "".
 
     *ranks* is what ``ranksFrom`` of web/ranks.js gave, *storage* what ``storageFrom`` of web/storage.js gave,
-    and *no_storage* its obstacle; *may_isolate* as ``Page`` takes it.
+    and *no_storage* its obstacle, *texts* what ``textsFrom`` of web/texts.js gave; *may_isolate* as ``Page``
+    takes it.
     """
     from bitnet.host.browser import BrowserHost
+    from bitnet.host.texts import BrowserTexts
 
     global _page
     asked = parse_query(query)
     host = BrowserHost(asked.kernel, ranks, storage, no_storage)
-    _page = Page(host, Patches(), asked, saved, may_isolate=may_isolate)
+    _page = Page(host, Patches(), asked, saved, may_isolate=may_isolate, texts=BrowserTexts(texts))
 
 
 def receive(number: int, name: str, fields: str, files: Any) -> None:

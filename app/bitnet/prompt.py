@@ -51,12 +51,23 @@ def check_messages(messages: Iterable[Message | dict[str, str]]) -> list[Message
     return checked
 
 
-def encode_chat(messages: Sequence[Message], template: ChatTemplate, tokenizer: Tokenizer) -> list[int]:
+def encode_chat(
+    messages: Sequence[Message],
+    template: ChatTemplate,
+    tokenizer: Tokenizer,
+    *,
+    continue_final: bool = False,
+) -> list[int]:
     """Ids of the rendered conversation; control tokens only where the template wrote them.
 
+    Args:
+        continue_final: Leave the last message open: its text follows the beginning of an answer.
     Raises:
         TemplateError: From the template.
     """
+    if continue_final:
+        before = encode_chat(messages[:-1], template, tokenizer)
+        return before + tokenizer.tokenize(messages[-1].content, add_special=False, parse_special=False)
     names = _control_names([message.content for message in messages], tokenizer)
     if not names:
         return tokenizer.tokenize(template.render(messages))

@@ -170,6 +170,7 @@ def test_a_cancelled_download_says_what_is_kept(guest: Visitor, server: FaultSer
     expect(notice).to_contain_text(re.compile(r"\d\d\.\d MB of 60\.0 MB are here"))
     guest.wait_until("ready")
     notice.get_by_role("button", name="Continue").click()
+    guest.wait_until("loading")
     assert_answers(guest)
     assert begins(server)[-1], "it must not begin anew"
 

@@ -31,11 +31,21 @@ def disabled(disable: bool) -> dict[str, str | None]:
     return {"disabled": "" if disable else None}
 
 
+def does(event: str, **fields: str) -> dict[str, str | None]:
+    """The attributes of a button that tells Python of *event*."""
+    return {"data-event": event, **{f"data-{key}": value for key, value in fields.items()}}
+
+
 def button(element: str, text: str, event: str, label: str = "", **fields: str) -> Node:
     """A button that tells Python of *event*; *label* is its name where *text* alone says too little."""
-    data = {f"data-{key}": value for key, value in fields.items()}
-    attributes = {"type": "button", "data-event": event, **data}
+    attributes = {"type": "button", **does(event, **fields)}
     return Node("button", element, attributes | ({"aria-label": label} if label else {}), text)
+
+
+def icon(element: str, picture: str, label: str, attributes: Attributes) -> Node:
+    """A button that shows a picture of web/icons; *label* says what it does."""
+    look = {"type": "button", "class": "icon", "data-icon": picture, "aria-label": label, "title": label}
+    return Node("button", element, {**look, **attributes})
 
 
 def facts(name: str, lines: tuple[tuple[str, str], ...]) -> tuple[Node, ...]:

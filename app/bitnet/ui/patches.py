@@ -92,12 +92,18 @@ class Patches:
                 patches.append(["remove", child.id])
                 self._forget(child)
         there = {child.id for child in before}
+        order = [child.id for child in before if child.id in wanted]  # as the page has them by then
         for index, child in enumerate(node.children):
-            if child.id in there:
-                self._update(child, patches)
-            else:
+            if child.id not in there:
                 patches.append(["create", node.id, index, _tree(child)])
                 self._remember(child)
+                order.insert(index, child.id)
+                continue
+            if order[index] != child.id:
+                patches.append(["move", node.id, index, child.id])
+                order.remove(child.id)
+                order.insert(index, child.id)
+            self._update(child, patches)
 
     def _remember(self, node: Node) -> None:
         self._shown[node.id], self._texts[node.id] = node, node.text

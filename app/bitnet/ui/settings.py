@@ -39,6 +39,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 TEXTS = ("system", *CHOICES, "template", "own_template")
 OTHERS = ("max_tokens", "context", "ranks", *TEXTS)  # what is no part of the sampling
+OF_THE_MODEL = ("context", "ranks", "kv", "profile", "template", "own_template")
 OWN = "own"  # the chat template that the visitor writes; "" is the model's, else a name of bitnet.formats
 
 
@@ -92,6 +93,14 @@ class Settings:
     def sampling_options(self) -> dict[str, Any]:
         """As ``Model.chat`` takes them."""
         return asdict(self.sampling)
+
+    def chat_fields(self) -> dict[str, str]:
+        """The fields that belong to a conversation; the others belong to the model and this machine."""
+        return {name: text for name, text in self.fields().items() if name not in OF_THE_MODEL}
+
+    def with_chat(self, other: Settings) -> Settings:
+        """These settings with what *other* says for a conversation."""
+        return self.with_fields(other.chat_fields())
 
     def to_json(self) -> dict[str, Any]:
         return self._values()

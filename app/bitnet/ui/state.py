@@ -8,22 +8,13 @@ from typing import Any, Literal
 
 from bitnet.ranks import Cores
 from bitnet.records import Message, Progress, Timings
+from bitnet.ui.chat_list import ChatList
+from bitnet.ui.conversation import Conversation, Entry
 from bitnet.ui.opening import Choice, Opening, Report
 from bitnet.ui.settings import Settings
 from bitnet.ui.stored import Shelf
 
 Phase = Literal["starting", "loading", "ready", "answering", "error"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One message of the conversation as it is shown. *remark* stands under an answer."""
-
-    id: int
-    role: Literal["user", "assistant"]
-    text: str
-    busy: bool = False
-    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +48,7 @@ class ModelCard:
 class Alert:
     """A problem, in one sentence, or news that are none.
 
-    *offer* names a button that helps: "new_chat", "open_stored" or "models"; "" for none. *key* is
+    *offer* names a button that helps: "new_chat", "open_stored", "undo" or "models"; "" for none. *key* is
     that of the stored model which the button is about.
     """
 
@@ -77,7 +68,12 @@ class State:
     failed: bool = False
     catalogue: tuple[ModelCard, ...] = ()
     shelf: Shelf = field(default_factory=Shelf)
-    entries: tuple[Entry, ...] = ()
+    chat: Conversation = field(default_factory=lambda: Conversation(""))
+    #: The message that is being edited.
+    editing: int | None = None
+    #: The conversation before something of it was deleted.
+    before: Conversation | None = None
+    chats: ChatList = field(default_factory=ChatList)
     settings: Settings = field(default_factory=Settings)
     defaults: Settings = field(default_factory=Settings)
     alert: Alert | None = None
@@ -99,6 +95,11 @@ class State:
         if self.opening is not None:
             return "loading"
         return "ready" if self.model else "error" if self.failed else "starting"
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The messages that are shown."""
+        return self.chat.path
 
     @property
     def answer(self) -> Entry:
@@ -192,13 +193,33 @@ def loading_ended(state: State, alert: Alert | None) -> State:
 
 
 def asked(state: State, text: str) -> State:
-    n = len(state.entries)
-    question, answer = Entry(n, "user", text), Entry(n + 1, "assistant", "", busy=True)
-    return replace(state, answering=True, entries=(*state.entries, question, answer), alert=None)
+    return _answering(state, state.chat.asked(text))
+
+
+def asked_again(state: State, number: int) -> State:
+    return _answering(state, state.chat.asked_again(number))
+
+
+def going_on(state: State, number: int) -> State:
+    return _answering(state, state.chat.going_on(number))
+
+
+def edited(state: State, number: int, text: str) -> State:
+    """A question is asked anew; an answer says what the visitor has written."""
+    chat = state.chat.edited(number, text)
+    return _answering(state, chat) if chat.path[-1].busy else _with_chat(state, chat)
+
+
+def _answering(state: State, chat: Conversation) -> State:
+    return replace(_with_chat(state, chat), answering=True)
+
+
+def _with_chat(state: State, chat: Conversation) -> State:
+    return replace(state, chat=chat, editing=None, before=None, alert=None)
 
 
 def _with_answer(state: State, **changes: Any) -> State:
-    return replace(state, entries=(*state.entries[:-1], replace(state.answer, **changes)))
+    return replace(state, chat=state.chat.changed(state.answer.id, **changes))
 
 
 def piece_came(state: State, piece: str) -> State:
@@ -221,10 +242,14 @@ def answered(state: State, reason: str, timings: Timings, used_tokens: int) -> S
 
 def turn_failed(state: State, alert: Alert) -> State:
     """What was said stays said; a question without any answer is taken back."""
-    state = replace(state, answering=False, alert=alert)
-    if state.answer.text:
+    state, answer = replace(state, answering=False, alert=alert), state.answer
+    if answer.text:
         return _with_answer(state, busy=False, remark="broke off")
-    return replace(state, entries=state.entries[:-2])
+    chat = state.chat.without(answer.id)
+    question = answer.parent
+    if question is not None and all(entry.parent != question for entry in chat.entries):
+        chat = chat.without(question)
+    return replace(state, chat=chat)
 
 
 def describe(reason: str, timings: Timings) -> str:
@@ -244,32 +269,50 @@ def _count(n_tokens: int) -> str:
     return f"{n_tokens:,} token" + ("" if n_tokens == 1 else "s")
 
 
-def chat_cleared(state: State) -> State:
-    return replace(state, answering=False, entries=(), alert=None, used_tokens=0)
+# ---- The conversation ----
+
+
+def chat_opened(state: State, chat: Conversation) -> State:
+    """Another conversation, or a new one."""
+    return replace(_with_chat(state, chat), answering=False, used_tokens=0)
+
+
+def editing_began(state: State, number: int | None) -> State:
+    """*number* is that of the message, None where the visitor leaves it as it is."""
+    return replace(state, editing=number)
+
+
+def version_shown(state: State, number: int, step: int) -> State:
+    return _with_chat(state, state.chat.switched(number, step))
+
+
+def message_deleted(state: State, number: int) -> State:
+    """With all that followed it, until the visitor thinks better of it."""
+    chat = state.chat.without(number)
+    n_gone = len(state.chat.entries) - len(chat.entries)
+    gone = "The message is deleted." if n_gone == 1 else f"{n_gone} messages are deleted."
+    alert = Alert(gone, "undo", is_problem=False)
+    return replace(_with_chat(state, chat), before=state.chat, alert=alert)
+
+
+def deletion_undone(state: State) -> State:
+    return _with_chat(state, state.before) if state.before else state
 
 
 # ---- Reload ----
 
 
 def snapshot(state: State) -> str:
-    """What must survive a reload, as JSON: the conversation, settings, and which model was in use.
-
-    An answer that has no text yet is left out.
-    """
-    entries = [[entry.role, entry.text, entry.remark] for entry in state.entries if entry.text]
-    settings = state.settings.to_json()
-    return json.dumps({"version": 1, "entries": entries, "settings": settings, "address": state.address})
+    """What must survive a reload, as JSON: the conversation, settings, and which model was in use."""
+    kept = {"chat": state.chat.to_json(), "settings": state.settings.to_json(), "address": state.address}
+    return json.dumps({"version": 2, **kept})
 
 
 def restored(state: State, saved: str) -> State:
     """The state with what *saved* holds; a snapshot that cannot be read is left aside."""
     try:
         data = json.loads(saved)
-        entries = tuple(
-            Entry(n, "user" if role == "user" else "assistant", str(text), remark=str(remark))
-            for n, (role, text, remark) in enumerate(data["entries"])
-        )
-        settings, address = Settings.from_json(data["settings"]), str(data.get("address", ""))
-        return replace(state, entries=entries, settings=settings, address=address)
+        chat, settings = Conversation.from_json(data["chat"]), Settings.from_json(data["settings"])
+        return replace(state, chat=chat, settings=settings, address=str(data.get("address", "")))
     except (ValueError, KeyError, TypeError):
         return state

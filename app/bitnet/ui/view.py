@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bitnet.ui import memory, sharing
+from bitnet.ui.chats_view import chats
+from bitnet.ui.conversation_view import messages
 from bitnet.ui.models_view import models
 from bitnet.ui.node import Node, View, button, disabled, hidden
 from bitnet.ui.settings import OWN
-from bitnet.ui.state import Alert, Entry, State
+from bitnet.ui.state import Alert, State
 
 #: At this share of the context length the page says that the end is near.
 NEARLY_FULL = 0.85
@@ -21,6 +23,7 @@ def view(state: State) -> View:
         *_loading(state),
         *_conversation(state),
         *_composer(state),
+        *chats(state),
         *models(state),
         Node("", "settings-problem", children=_problem(state.settings_problem)),
         Node("", "about-context", text=memory.about_context(state.model)),
@@ -29,10 +32,6 @@ def view(state: State) -> View:
         Node("", "about-ranks", text=sharing.about(state.cores, may_isolate=state.may_isolate)),
         Node("", "field-own_template", hidden(state.settings.template != OWN)),
     )
-
-
-def entry_id(entry: Entry) -> str:
-    return f"entry-{entry.id}"
 
 
 def _header(state: State) -> View:
@@ -77,7 +76,6 @@ def _loading(state: State) -> View:
 
 
 def _conversation(state: State) -> View:
-    children = tuple(node for entry in state.entries for node in _entry(entry))
     model = state.model
     demonstration = bool(model and model.sample_prompts)
     text = "Python and the model start inside this page, on your own processor."
@@ -91,28 +89,11 @@ def _conversation(state: State) -> View:
         text += " It tells children's stories and makes small talk; do not rely on what it says."
     samples = model.sample_prompts if model else ()
     return (
-        Node("", "hint", hidden(bool(state.entries))),
+        Node("", "hint", hidden(bool(state.chat.entries))),
         Node("", "hint-text", text=text),
         Node("", "samples", children=tuple(_sample(n, prompt) for n, prompt in enumerate(samples))),
-        Node("", "log", children=children),
+        Node("", "log", children=messages(state)),
     )
-
-
-@lru_cache(maxsize=512)
-def _entry(entry: Entry) -> tuple[Node, ...]:
-    name = entry_id(entry)
-    busy = None if entry.role == "user" else "true" if entry.busy else "false"
-    label = "You" if entry.role == "user" else "Answer"
-    attributes = {"data-role": entry.role, "aria-busy": busy, "aria-label": label, "class": "entry"}
-    article = Node("article", name, attributes, entry.text)
-    if entry.role == "user" or entry.busy:
-        return (article,)
-    copy = {"type": "button", "class": "quiet", "data-copies": name, "aria-label": "Copy answer"}
-    remark = (
-        Node("span", f"{name}-speed", text=entry.remark),
-        Node("button", f"{name}-copy", copy, "Copy"),
-    )
-    return (article, Node("div", f"{name}-remark", {"class": "remark"}, children=remark))
 
 
 @lru_cache(maxsize=64)
@@ -140,6 +121,8 @@ def _composer(state: State) -> View:
 OFFERS = {
     "new_chat": ("new_chat", "Start over"),
     "open_stored": ("open_stored", "Continue"),
+    "undo": ("undo", "Undo"),
+    "restore_chat": ("restore_chat", "Undo"),
 }
 
 

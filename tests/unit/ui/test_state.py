@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from bitnet.records import Progress, Timings
 from bitnet.ui import state as states
+from bitnet.ui.conversation import Conversation, Entry
 from bitnet.ui.opening import Report
 from bitnet.ui.settings import Settings
-from bitnet.ui.state import Alert, Entry, ModelCard, State
+from bitnet.ui.state import Alert, ModelCard, State
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +31,7 @@ def test_a_question_comes_with_a_busy_answer() -> None:
     assert state.phase == "answering"
     assert state.entries == (
         Entry(0, "user", "Hello!"),
-        Entry(1, "assistant", "Hi there", busy=True),
+        Entry(1, "assistant", "Hi there", 0, busy=True),
     )
 
 
@@ -119,10 +120,14 @@ def test_another_model_keeps_the_conversation() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text(min_size=1))), st.text())
 def test_a_reload_keeps_the_conversation_and_the_settings(said: list[tuple[str, str]], system: str) -> None:
-    entries = tuple(Entry(n, role, text) for n, (role, text) in enumerate(said))  # type: ignore[arg-type]
-    state = State(entries=entries, settings=Settings(system=system, max_tokens=7))
+    entries = tuple(
+        Entry(n, role, text, n - 1 if n else None)  # type: ignore[arg-type]
+        for n, (role, text) in enumerate(said)
+    )
+    chat = Conversation("one", entries, len(said) - 1 if said else None)
+    state = State(chat=chat, settings=Settings(system=system, max_tokens=7))
     again = states.restored(State(), states.snapshot(state))
-    assert again.entries == entries
+    assert again.chat == chat
     assert again.settings == state.settings
 
 
@@ -145,4 +150,4 @@ def test_a_snapshot_that_cannot_be_read_is_left_aside(saved: str) -> None:
 
 
 def test_a_snapshot_is_json() -> None:
-    assert json.loads(states.snapshot(answering("Hi")))["entries"][1][1] == "Hi"
+    assert json.loads(states.snapshot(answering("Hi")))["chat"]["entries"][1][3] == "Hi"

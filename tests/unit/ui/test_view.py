@@ -7,6 +7,7 @@ from typing import Any
 
 from bitnet.records import Progress, Timings
 from bitnet.ui import state as states
+from bitnet.ui.conversation import Conversation
 from bitnet.ui.node import Node
 from bitnet.ui.opening import Choice, Report
 from bitnet.ui.settings import Settings
@@ -22,7 +23,7 @@ MODEL = ModelCard(
     screen_bytes=2_000_000,
     sample_prompts=("One", "Two"),
 )
-READY = states.model_ready(State(), MODEL)
+READY = states.model_ready(State(chat=Conversation("one")), MODEL)
 
 
 def shown(state: State) -> dict[str, Node]:
@@ -75,13 +76,13 @@ def test_the_button_stops_while_answering() -> None:
 
 def test_an_answer_is_busy_until_it_ends() -> None:
     state = states.piece_came(states.asked(READY, "Hi"), "Hello")
-    article = shown(state)["entry-1"]
+    article = shown(state)["entry-one-1"]
     assert (article.tag, article.text) == ("article", "Hello")
     assert article.attributes["aria-busy"] == "true"
-    assert "entry-1-copy" not in shown(state)
+    assert "entry-one-1-copy" not in shown(state)
     done = shown(states.answered(state, "end", Timings(), 30))
-    assert done["entry-1"].attributes["aria-busy"] == "false"
-    assert done["entry-1-copy"].attributes["data-copies"] == "entry-1"
+    assert done["entry-one-1"].attributes["aria-busy"] == "false"
+    assert done["entry-one-1-copy"].attributes["data-copies"] == "entry-one-1"
     assert done["context"].text == "30 of 100 tokens used"
 
 
