@@ -1,7 +1,7 @@
 # What the core is made of, for every build. Paths are relative to wasm/.
-CORE_SOURCES := $(addprefix src/,api.cpp arithmetic.cpp attention.cpp byte_alphabet.cpp byte_pair_encoder.cpp config.cpp \
+CORE_SOURCES := $(addprefix src/,api.cpp arithmetic.cpp attention.cpp byte_alphabet.cpp byte_pair_encoder.cpp checksum.cpp config.cpp \
   forward.cpp gguf.cpp json.cpp kernel_check.cpp kv_cache.cpp loader.cpp merges.cpp metadata.cpp model_info.cpp \
-  multiply.cpp ops.cpp output.cpp output_screen.cpp pre_tokenizer.cpp quoted.cpp sampler.cpp sentence_piece_encoder.cpp session.cpp special_ids.cpp \
+  multiply.cpp ops.cpp output.cpp output_screen.cpp pre_tokenizer.cpp quoted.cpp sampler.cpp saved_session.cpp sentence_piece_encoder.cpp session.cpp special_ids.cpp \
   special_tokens.cpp status.cpp tensor_type.cpp ternary_blocks.cpp tokenizer.cpp unicode.cpp unicode_tables.cpp vocabulary.cpp \
   weights.cpp)
 

@@ -121,6 +121,10 @@ class Part {
   /** @type {Record<string, (session: number, ...given: any[]) => number>} */
   ofSession = {
     rewind: (session, nPositions) => this.core._bn_session_rewind(session, nPositions),
+    save: (session, nPositions, index, nBytes) =>
+      this.core._bn_session_save(session, nPositions, index, this.room(Math.ceil(nBytes / 4)), nBytes),
+    restore: (session, index, nBytes) =>
+      this.core._bn_session_restore(session, index, this.room(Math.ceil(nBytes / 4)), nBytes),
     prefill: (session, wantLogits, ...tokens) => {
       const address = this.room(tokens.length);
       this.core.HEAP32.set(tokens, address >>> 2);

@@ -27,6 +27,7 @@ from bitnet.errors import (
 from bitnet.loading import load
 from bitnet.model import Model
 from bitnet.records import KV_PRECISIONS, PROFILES, Message, ModelInfo, Progress, Sampling, Timings, Token
+from bitnet.saved_sessions import SavedSession, SavedSessions
 
 __all__ = [
     "KV_PRECISIONS",
@@ -50,6 +51,8 @@ __all__ = [
     "OutOfMemory",
     "Progress",
     "Sampling",
+    "SavedSession",
+    "SavedSessions",
     "Shelf",
     "Stored",
     "TemplateError",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from bitnet import engine
+from bitnet import engine, saved_state
 from bitnet.chat import Turn
 from bitnet.errors import BadArgument, NotReady
 from bitnet.generation import Generation
@@ -192,6 +192,37 @@ class Model:
     async def logits(self, ids: Sequence[int]) -> memoryview[float]:
         """Logits at every position of *ids*: float32, shape ``(len(ids), n_vocab)``, not normalised."""
         return await self.engine.logits(ids)
+
+    @property
+    def state_bytes(self) -> int:
+        """How many bytes ``save_state`` gives now."""
+        return saved_state.state_bytes(self.engine)
+
+    def save_state(self) -> AsyncGenerator[bytes, None]:
+        """What the KV cache holds, in pieces of about 1 MiB: to go on later without running it again.
+
+        The model may go on answering meanwhile.
+
+        Raises:
+            BadArgument: The KV cache is empty.
+            NotReady: It was cut, or the model closed, before everything had been read.
+        """
+        return saved_state.save(self.engine)
+
+    async def restore_state(self, pieces: AsyncIterable[bytes]) -> int:
+        """Fill the KV cache with what ``save_state`` gave, cut anyhow; returns how many tokens that are.
+
+        Open streams end as cancelled. What comes next has the bits that it would have had then, with any
+        number of ranks.
+
+        Raises:
+            BadFile: The pieces are damaged, or end too early.
+            Unsupported: They belong to another model, or to another ``kv``.
+            ContextFull: They need a larger context length.
+            NotReady: Another prompt has come in between.
+            After each of them the KV cache is empty, and the model can be used.
+        """
+        return await saved_state.restore(self.engine, pieces)
 
 
 def precision_of(kv: str) -> KvPrecision:

@@ -104,7 +104,7 @@ def notebook(browser: Browser, site: str) -> Iterator[Notebook]:
 def test_the_browsers_storage_does_what_a_folder_does(notebook: Notebook, page: bool) -> None:
     failed, n_checks = notebook.run(CHECK, wheel=wheel(), checks=CHECKS_FILE.read_text(), page=page)
     assert failed == {}
-    assert n_checks >= 8
+    assert n_checks >= 11
 
 
 def test_an_exported_file_has_its_own_name(notebook: Notebook) -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, suppress
 
-from bitnet.errors import InUse
+from bitnet.errors import BadArgument, InUse
 from bitnet.host import File, Files
 from bitnet.host.memory import address_of
+from bitnet.saved_sessions import SavedSessions
 
 
 def write(file: File, data: bytes, begin: int) -> None:
@@ -134,6 +137,64 @@ async def the_room_counts_what_is_stored(files: Files) -> None:
     assert after.free_bytes > 1_000_000
 
 
+async def stream(pieces: Iterable[bytes], failure: Exception | None = None) -> AsyncGenerator[bytes, None]:
+    for piece in pieces:
+        yield piece
+    if failure:
+        raise failure
+
+
+async def read_session(sessions: SavedSessions, name: str) -> bytes:
+    async with aclosing(sessions.read(name)) as pieces:
+        return b"".join([piece async for piece in pieces])
+
+
+async def saved_sessions_are_kept_by_name(files: Files) -> None:
+    sessions = SavedSessions(files)
+    data = random.Random(3).randbytes(2_500_000)
+    first = await sessions.write("a chat/1", stream([data[:7], b"", data[7:2_000_000], data[2_000_000:]]))
+    second = await sessions.write("another", stream([b"short"]))
+    assert (first.name, first.n_bytes) == ("a chat/1", 2_500_000)
+    assert await sessions.stored() == [second, first]
+    assert await read_session(sessions, "a chat/1") == data
+    replaced = await sessions.write("a chat/1", stream([b"shorter than before"]))
+    assert await sessions.stored() == [replaced, second]
+    assert await read_session(sessions, "a chat/1") == b"shorter than before"
+    await sessions.remove("a chat/1")
+    await sessions.remove("a chat/1")
+    assert await sessions.stored() == [second]
+    assert len(await files.names()) == 2
+
+
+async def a_saved_session_that_was_not_completed_is_not_there(files: Files) -> None:
+    sessions = SavedSessions(files)
+    await sessions.write("chat", stream([b"before"]))
+    with suppress(KeyError):
+        await sessions.write("chat", stream([b"half of it"], KeyError("of the caller")))
+    assert await files.names() == []
+    assert await sessions.stored() == []
+    found: bytes | None = None
+    with suppress(BadArgument):
+        found = await read_session(sessions, "chat")
+    assert found is None
+
+
+async def remains_of_a_saved_session_are_deleted_unless_it_is_being_written(files: Files) -> None:
+    sessions = SavedSessions(files)
+    written = await sessions.write("chat", stream([b"complete"]))
+    (note,) = [name for name in await files.names() if name.endswith(".saved")]
+    text = await files.read_text(note)
+    await files.remove(note)
+    async with files.lock(note.removesuffix(".saved")):
+        assert await sessions.stored() == []
+        assert len(await files.names()) == 1
+        await files.write_text(note, text or "")
+    assert await sessions.stored() == [written]
+    await files.remove(note)
+    assert await sessions.stored() == []
+    assert await files.names() == []
+
+
 CHECKS = [
     texts_are_replaced_whole,
     bytes_are_written_and_read_at_any_place,
@@ -143,4 +204,7 @@ CHECKS = [
     the_hash_is_that_of_all_bytes,
     a_hash_that_nobody_waits_for_ends,
     the_room_counts_what_is_stored,
+    saved_sessions_are_kept_by_name,
+    a_saved_session_that_was_not_completed_is_not_there,
+    remains_of_a_saved_session_are_deleted_unless_it_is_being_written,
 ]

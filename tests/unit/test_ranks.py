@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from bitnet.errors import BadArgument, BadFile, BadNumbers, ContextFull, Exchang
 from bitnet.host.cpython import CPythonHost
 from bitnet.ranks import Cores, Ranks
 from bitnet.shares import overlaps
+from bitnet.stream import Stream
 from bits import differences
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +44,16 @@ def model() -> Iterator[bitnet.Model]:
     loaded = asyncio.run(bitnet.load(SEEDED, ranks=3))
     yield loaded
     loaded.close()
+
+
+async def collect(items: AsyncGenerator[Any, None] | Stream[Any]) -> list[Any]:
+    async with aclosing(items):
+        return [item async for item in items]
+
+
+async def stream(pieces: list[bytes]) -> AsyncGenerator[bytes, None]:
+    for piece in pieces:
+        yield piece
 
 
 @pytest.mark.parametrize("n_ranks", [2, 3, 7])
@@ -105,6 +117,36 @@ def test_a_prompt_that_is_refused_changes_nothing(model: bitnet.Model, expected:
     session = model.engine.session
     with pytest.raises(BadArgument, match="outside the vocabulary"):
         session.decode(1 << 20)
+    assert asyncio.run(model.logits(PROMPT)).tobytes() == expected
+
+
+def test_a_conversation_may_go_on_with_another_number_of_ranks(model: bitnet.Model) -> None:
+    async def go_on() -> None:
+        alone = await bitnet.load(SEEDED)
+        await collect(model.generate(PROMPT, max_tokens=3, temperature=0))
+        ids, bytes_of_three = list(model.engine.ids), await collect(model.save_state())
+        assert await alone.restore_state(stream(bytes_of_three)) == len(ids)
+        assert await collect(alone.save_state()) == bytes_of_three
+        model.engine.rewind(0)
+        assert await model.restore_state(stream(bytes_of_three)) == len(ids)
+        rows = []
+        for each in (alone, model):
+            await collect(each.generate([*ids, 8], max_tokens=1))
+            rows.append(each.engine.session.logits().tobytes())
+        assert rows[0] == rows[1]
+        alone.close()
+
+    asyncio.run(go_on())
+
+
+def test_what_is_damaged_leaves_all_ranks_empty(model: bitnet.Model, expected: bytes) -> None:
+    async def restore() -> None:
+        await collect(model.generate(PROMPT, max_tokens=3, temperature=0))
+        pieces = await collect(model.save_state())
+        with pytest.raises(BadFile, match="Chunk 2 of the saved session is damaged"):
+            await model.restore_state(stream([*pieces[:2], bytes(len(pieces[2]) - 1) + b"!", *pieces[3:]]))
+
+    asyncio.run(restore())
     assert asyncio.run(model.logits(PROMPT)).tobytes() == expected
 
 

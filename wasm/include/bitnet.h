@@ -27,8 +27,8 @@ extern "C" {
 
 #define BN_API __attribute__((visibility("default"), used))
 
-/* Grows by one whenever a signature below changes; a caller checks it once after opening the library. */
-#define BN_ABI_VERSION 2
+/* Grows by one whenever a signature below changes or is added; a caller checks it once after opening the library. */
+#define BN_ABI_VERSION 3
 
 typedef int32_t bn_status;
 enum {
@@ -188,6 +188,29 @@ BN_API bn_status bn_session_decode(bn_session* session, int32_t token) BN_NOEXCE
 /* float32 [n_vocab], not normalised, of the whole head, which is computed when it is first asked for; NULL when there
  * are none (bn_session_error says why). Valid until the next prefill, decode, rewind. */
 BN_API const float* bn_session_logits(bn_session* session) BN_NOEXCEPT;
+
+/* ---- Saved sessions -------------------------------------------------------------------------------------------- */
+
+/* The KV cache as a sequence of chunks, to go on another day without running the conversation again; the next logits
+ * have the same bits. A session of any n_ctx and any number of ranks takes them, of the same model and precision.
+ * docs/decisions/0062-saved-sessions.md has the format.
+ *
+ * How many bytes a chunk of n_positions has, at most about 1 MiB; 0 past the last one. That of chunk 0 is always the
+ * same. */
+BN_API size_t bn_session_chunk_bytes(const bn_session* session, size_t n_positions, size_t index) BN_NOEXCEPT;
+/* Write a chunk of the first n_positions to `chunk`. Chunks go together as long as these positions hold the same
+ * tokens; there may be more of them meanwhile. With several ranks each of them gets the whole chunk. */
+BN_API bn_status bn_session_save(bn_session* session, size_t n_positions, size_t index, uint8_t* chunk,
+                                 size_t n_bytes) BN_NOEXCEPT;
+/* Take a chunk, from index 0 on, which makes the session forget what it had. `chunk` is overwritten; with several ranks
+ * that of rank 0 counts. The last one runs the last token once more, to see whether this model comes to the same. After
+ * a failure the session is empty, and can be used: BN_BAD_FILE for damage, BN_UNSUPPORTED for a session of another
+ * model, precision or version, BN_CONTEXT_FULL for one that is longer than n_ctx. */
+BN_API bn_status bn_session_restore(bn_session* session, size_t index, uint8_t* chunk, size_t n_bytes) BN_NOEXCEPT;
+/* How many positions the session has whose chunks are arriving: known after chunk 0; 0 again after the last. */
+BN_API size_t bn_session_restoring(const bn_session* session) BN_NOEXCEPT;
+/* The ids in the KV cache, bn_session_position of them. Valid until the next call that changes the session. */
+BN_API const int32_t* bn_session_tokens(const bn_session* session) BN_NOEXCEPT;
 
 /* ---- Sampling ---------------------------------------------------------------------------------------------------- */
 

@@ -254,6 +254,29 @@ bn_status bn_session_rewind(bn_session* session, size_t n_positions) noexcept {
   return session->report(session->state->rewind(n_positions));
 }
 
+const int32_t* bn_session_tokens(const bn_session* session) noexcept {
+  return session == nullptr ? nullptr : session->state->tokens().data();
+}
+
+size_t bn_session_chunk_bytes(const bn_session* session, size_t n_positions, size_t index) noexcept {
+  return session == nullptr ? 0 : session->state->chunk_bytes(n_positions, index);
+}
+
+bn_status bn_session_save(bn_session* session, size_t n_positions, size_t index, uint8_t* chunk,
+                          size_t n_bytes) noexcept {
+  if (session == nullptr || (chunk == nullptr && n_bytes > 0)) return BN_BAD_ARGUMENT;
+  return session->report(session->state->save(n_positions, index, {chunk, n_bytes}));
+}
+
+bn_status bn_session_restore(bn_session* session, size_t index, uint8_t* chunk, size_t n_bytes) noexcept {
+  if (session == nullptr || (chunk == nullptr && n_bytes > 0)) return BN_BAD_ARGUMENT;
+  return session->report(session->state->restore(index, {chunk, n_bytes}));
+}
+
+size_t bn_session_restoring(const bn_session* session) noexcept {
+  return session == nullptr ? 0 : session->state->restoring();
+}
+
 bn_status bn_session_prefill(bn_session* session, const int32_t* tokens, size_t n_tokens,
                              int32_t want_logits) noexcept {
   if (session == nullptr || (tokens == nullptr && n_tokens > 0)) return BN_BAD_ARGUMENT;

@@ -1,5 +1,8 @@
 #include "kv_cache.h"
 
+#include <cfloat>
+#include <cstring>
+
 #include "fixed_point.h"
 #include "half.h"
 
@@ -39,6 +42,39 @@ void store_bytes(KvCache::Bytes cache, const KvCache::Shape& shape, size_t posit
   for (size_t i = 0; i < head_dim; ++i) values[i].*half = byte(of_value, value[i]);
 }
 
+// Show every number that a position has, in the order of saved rows.
+template <class Visit>
+void visit_position(KvCache::HalfFloats cache, const KvCache::Shape& shape, size_t position, Visit& visit) {
+  uint16_t* keys =
+      cache.keys + block_of(position) * KvCache::block_positions * shape.head_dim + index_in_block(position);
+  for (size_t i = 0; i < shape.head_dim; ++i) visit(keys[i * KvCache::block_positions]);
+  uint16_t* values = cache.values + position * shape.head_dim;
+  for (size_t i = 0; i < shape.head_dim; ++i) visit(values[i]);
+}
+
+template <class Visit>
+void visit_position(KvCache::Bytes cache, const KvCache::Shape& shape, size_t position, Visit& visit) {
+  visit(cache.key_units[position]);
+  visit(cache.value_units[position]);
+  BytePair* keys =
+      cache.keys + block_of(position) * KvCache::block_positions * shape.key_pairs() + index_in_block(position);
+  for (size_t i = 0; i < shape.key_pairs(); ++i) {
+    visit(keys[i * KvCache::block_positions].first);
+    visit(keys[i * KvCache::block_positions].second);
+  }
+  BytePair* values = cache.values + position / 2 * shape.head_dim;
+  int8_t BytePair::* const half = position % 2 == 0 ? &BytePair::first : &BytePair::second;
+  for (size_t i = 0; i < shape.head_dim; ++i) visit(values[i].*half);
+}
+
+// What half_from_float_flushed makes of a finite number: neither subnormal nor infinite.
+bool is_stored(uint16_t half) noexcept {
+  const uint32_t exponent = half >> 10 & 31u;
+  return exponent == 0 ? (half & 0x3ffu) == 0 : exponent < 31;
+}
+bool is_stored(float unit) noexcept { return unit >= 0 && unit <= FLT_MAX; }
+bool is_stored(int8_t byte) noexcept { return byte >= -most_in_byte; }
+
 }  // namespace
 
 uint8_t* KvCache::at(size_t layer, size_t head) const noexcept {
@@ -62,6 +98,32 @@ void KvCache::store(size_t layer, size_t head, size_t position, const float* key
     store_half_floats(half_floats(layer, head), shape_.head_dim, position, key, value);
   else
     store_bytes(bytes(layer, head), shape_, position, key, value);
+}
+
+template <class Visit>
+void KvCache::visit(size_t layer, size_t head, size_t begin, size_t end, Visit visit) const noexcept {
+  for (size_t position = begin; position < end; ++position)
+    if (shape_.precision == KvPrecision::f16)
+      visit_position(half_floats(layer, head), shape_, position, visit);
+    else
+      visit_position(bytes(layer, head), shape_, position, visit);
+}
+
+void KvCache::save(size_t layer, size_t head, size_t begin, size_t end, uint8_t* rows) const noexcept {
+  visit(layer, head, begin, end, [&](const auto& number) {
+    std::memcpy(rows, &number, sizeof number);
+    rows += sizeof number;
+  });
+}
+
+bool KvCache::restore(size_t layer, size_t head, size_t begin, size_t end, const uint8_t* rows) noexcept {
+  bool all_stored = true;
+  visit(layer, head, begin, end, [&](auto& number) {
+    std::memcpy(&number, rows, sizeof number);
+    rows += sizeof number;
+    all_stored &= is_stored(number);
+  });
+  return all_stored;
 }
 
 }  // namespace bitnet

@@ -55,8 +55,16 @@ class KvCache {
 
   void store(size_t layer, size_t head, size_t position, const float* key, const float* value) noexcept;
 
+  // Rows of one head for positions [begin, end), bytes_per_position each: the key, then the value, in 8 bits their
+  // units before them.
+  void save(size_t layer, size_t head, size_t begin, size_t end, uint8_t* rows) const noexcept;
+  // False if one of the numbers is none that `store` makes.
+  bool restore(size_t layer, size_t head, size_t begin, size_t end, const uint8_t* rows) noexcept;
+
  private:
   uint8_t* at(size_t layer, size_t head) const noexcept;
+  template <class Visit>
+  void visit(size_t layer, size_t head, size_t begin, size_t end, Visit visit) const noexcept;
 
   Shape shape_ = {};
   std::span<uint8_t> memory_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "checksum.h"
 #include "ternary_blocks.h"
 
 namespace bitnet {
@@ -146,6 +147,7 @@ Status Loader::kept(uint32_t rank, std::vector<Run>& runs) const {
 Status Loader::take_header_bytes(std::span<const uint8_t> bytes) {
   size_t used = 0;
   BN_TRY(model_.parts.back()->feed(bytes, used));
+  model_.header_checksum = crc32(bytes.first(used), model_.header_checksum);
   position_ += used;
   if (!model_.parts.back()->done()) return {};
   if (model_.parts.size() == 1) BN_TRY(read_first_header());

@@ -53,15 +53,18 @@ struct Model {
   uint64_t other_weights_bytes = 0;     // what the other ranks hold
   mutable uint64_t sessions_bytes = 0;  // of all sessions that live now
   std::vector<Block> memory;            // of the weights, one block for each part; of the screen
+  uint32_t header_checksum = 0;         // of the bytes of all parts' headers
   std::vector<std::string> warnings;
 
   const Metadata& metadata() const noexcept { return parts.front()->metadata(); }
 
   // Every rank has filled the elements of `part` in n_rows rows: after this, all have all of them.
   Status gather(float* rows, size_t n_rows, size_t row_length, Rank::Part part) const {
+    return gather_bytes(rows, n_rows, row_length * sizeof(float), part.begin * sizeof(float), part.end * sizeof(float));
+  }
+  Status gather_bytes(void* rows, size_t n_rows, size_t row_bytes, size_t begin, size_t end) const {
     if (rank.count == 1) return {};
-    if (exchange.function(exchange.user, rows, n_rows, row_length * sizeof(float), part.begin * sizeof(float),
-                          part.end * sizeof(float)) != 0)
+    if (exchange.function(exchange.user, rows, n_rows, row_bytes, begin, end) != 0)
       return fail(BN_EXCHANGE_FAILED, "rank %u of %u could not exchange its results with the others", rank.index,
                   rank.count);
     return {};

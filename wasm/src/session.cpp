@@ -91,8 +91,15 @@ Status Session::rewind(size_t n_positions) {
   if (n_positions > position_)
     return fail(BN_BAD_ARGUMENT, "cannot go back to position %zu: only %zu are filled", n_positions, position_);
   position_ = n_positions;
+  restoring_ = {};
   has_output_ = has_logits_ = false;
   return {};
+}
+
+void Session::forget() noexcept {
+  position_ = 0;
+  restoring_ = {};
+  has_output_ = has_logits_ = false;
 }
 
 Status Session::prefill(std::span<const int32_t> tokens, bool want_logits) {
@@ -109,6 +116,7 @@ Status Session::prefill(std::span<const int32_t> tokens, bool want_logits) {
     fill_rope_table(model_.config, model_.weights.rope_freqs, n_positions_, rope_);
     has_rope_table_ = true;
   }
+  restoring_ = {};
   has_output_ = has_logits_ = false;
   const size_t begin = position_;
   while (!tokens.empty()) {

@@ -11,6 +11,7 @@
 #include "model.h"
 #include "ops.h"
 #include "sampler.h"
+#include "saved_layout.h"
 #include "status.h"
 
 namespace bitnet {
@@ -55,10 +56,19 @@ class Session {
   size_t capacity() const noexcept { return tokens_.size(); }
   size_t position() const noexcept { return position_; }
   size_t n_vocab() const noexcept { return logits_.size(); }
+  std::span<const int32_t> tokens() const noexcept { return tokens_.first(position_); }  // those in the KV cache
   Status rewind(size_t n_positions);
   // Nothing below allocates.
   Status prefill(std::span<const int32_t> tokens, bool want_logits);
   Status logits(std::span<const float>& logits);
+
+  // See bn_session_save and bn_session_restore.
+  size_t chunk_bytes(size_t n_positions, size_t index) const noexcept {
+    return saved_layout(n_positions).chunk_bytes(index);
+  }
+  Status save(size_t n_positions, size_t index, std::span<uint8_t> chunk);
+  Status restore(size_t index, std::span<uint8_t> chunk);
+  size_t restoring() const noexcept { return restoring_.n_positions; }
 
   Status set_sampling(const Sampling& sampling) { return sampler_->set(sampling); }
   Status sample(int32_t& token);
@@ -78,6 +88,7 @@ class Session {
   }
 
   void plan(Planner& planner);
+  void forget() noexcept;
   // forward.cpp
   Status run(std::span<const int32_t> tokens, bool want_logits);
   Status embed(std::span<const int32_t> tokens);
@@ -102,12 +113,26 @@ class Session {
   bool collect(std::span<const float> bounds, float least, std::span<Candidate>& candidates) const noexcept;
   Status score(std::span<Candidate> candidates);
   Status check_output(std::span<const float> numbers) const;
+  // saved_session.cpp
+  SavedLayout saved_layout(size_t n_positions) const noexcept;
+  SavedHeader saved_header(size_t n_positions) const noexcept;
+  Status save_rows(SavedLayout::Rows rows, std::span<uint8_t> into);
+  Status take(size_t index, std::span<uint8_t> chunk);
+  Status take_header(std::span<const uint8_t> bytes);
+  Status take_tokens(std::span<const uint8_t> bytes);
+  Status take_rows(size_t index, SavedLayout::Rows rows, std::span<const uint8_t> bytes);
+  Status confirm(size_t n_positions, std::span<uint8_t> scratch);
+  uint32_t rows_checksum(size_t position, std::span<uint8_t> scratch) const noexcept;
 
   const Model& model_;
   size_t n_positions_;
   KvPrecision precision_;
   uint64_t n_bytes_ = 0;  // counted in the model's sessions_bytes
   size_t position_ = 0;
+  struct {
+    size_t n_positions = 0;
+    size_t next_chunk = 0;
+  } restoring_;              // a saved session of which chunks have come
   bool has_output_ = false;  // output_input_ is that of the last token
   bool has_logits_ = false;
   size_t n_scored_ = 0;
@@ -115,7 +140,7 @@ class Session {
   Block memory_;
   KvCache cache_;
   RopeTable rope_;
-  std::span<int32_t> tokens_;   // [n_positions] those in the KV cache
+  std::span<int32_t> tokens_;   // [n_positions]
   std::span<float> hidden_;     // [batch_size][n_embd] the residual stream
   std::span<float> normed_;     // [batch_size][longest row] input of a matrix
   std::span<float> q_, k_, v_;  // [batch_size][q_dim], [batch_size][kv_dim] twice

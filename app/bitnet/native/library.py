@@ -12,7 +12,7 @@ from typing import Any
 
 from bitnet import errors
 
-ABI_VERSION = 2
+ABI_VERSION = 3
 CORE_FOLDER = Path(__file__).resolve().parent.parent / "_core"
 
 LOG_FUNCTION = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
@@ -62,6 +62,11 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bn_session_capacity": (c_size_t, (c_void_p,)),
     "bn_session_position": (c_size_t, (c_void_p,)),
     "bn_session_rewind": (c_int32, (c_void_p, c_size_t)),
+    "bn_session_chunk_bytes": (c_size_t, (c_void_p, c_size_t, c_size_t)),
+    "bn_session_save": (c_int32, (c_void_p, c_size_t, c_size_t, c_void_p, c_size_t)),
+    "bn_session_restore": (c_int32, (c_void_p, c_size_t, c_void_p, c_size_t)),
+    "bn_session_restoring": (c_size_t, (c_void_p,)),
+    "bn_session_tokens": (POINTER(c_int32), (c_void_p,)),
     "bn_session_prefill": (c_int32, (c_void_p, POINTER(c_int32), c_size_t, c_int32)),
     "bn_session_decode": (c_int32, (c_void_p, c_int32)),
     "bn_session_logits": (c_void_p, (c_void_p,)),

@@ -42,6 +42,12 @@ class Peer:
     def rewind(self, session: int, n_positions: int) -> None:
         self._sessions[session].rewind(n_positions)
 
+    def save(self, session: int, n_positions: int, index: int, n_bytes: int) -> None:
+        self._sessions[session].save(n_positions, index, bytearray(n_bytes))
+
+    def restore(self, session: int, index: int, n_bytes: int) -> None:
+        self._sessions[session].restore(index, bytearray(n_bytes))
+
     def prefill(self, session: int, want_logits: int, *tokens: int) -> None:
         self._sessions[session].prefill(tokens, want_logits=bool(want_logits))
 

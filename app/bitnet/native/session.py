@@ -8,7 +8,7 @@ import struct
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from ctypes import byref, c_float, c_int32, c_size_t, c_void_p
+from ctypes import byref, c_float, c_int32, c_size_t, c_ubyte, c_void_p
 from enum import IntFlag
 from typing import Any, Literal, TypeAlias
 
@@ -92,6 +92,46 @@ class NativeSession:
     def rewind(self, n_positions: int) -> None:
         """Forget every position from *n_positions* on; the logits become invalid."""
         self._call("rewind", lambda: self.calls.bn_session_rewind(self.handle, n_positions), n_positions)
+
+    def chunk_bytes(self, n_positions: int, index: int) -> int:
+        """Size of a chunk of the saved session with *n_positions*; 0 past the last one."""
+        if self.handle is None:
+            raise self.exception(NOT_READY)
+        return int(self.calls.bn_session_chunk_bytes(self.handle, n_positions, index))
+
+    def save(self, n_positions: int, index: int, chunk: bytearray) -> None:
+        """Write a chunk of the first *n_positions* to *chunk*, which has its size."""
+        address = (c_ubyte * len(chunk)).from_buffer(chunk)
+        self._call(
+            "save",
+            lambda: self.calls.bn_session_save(self.handle, n_positions, index, address, len(chunk)),
+            *(n_positions, index, len(chunk)),
+        )
+
+    def restore(self, index: int, chunk: bytearray) -> None:
+        """Take a chunk; the first one makes the session forget what it had. *chunk* is overwritten.
+
+        Raises:
+            BadFile: It is damaged.
+            Unsupported: It belongs to another model, or to another precision of the KV cache.
+            ContextFull: There are more positions than this session has.
+        """
+        address = (c_ubyte * len(chunk)).from_buffer(chunk)
+        self._call(
+            "restore",
+            lambda: self.calls.bn_session_restore(self.handle, index, address, len(chunk)),
+            *(index, len(chunk)),
+        )
+
+    @property
+    def restoring(self) -> int:
+        """Positions of the session whose chunks are arriving: known after the first, 0 after the last."""
+        return int(self.calls.bn_session_restoring(self.handle))
+
+    @property
+    def tokens(self) -> list[int]:
+        """The ids in the KV cache."""
+        return list(self.calls.bn_session_tokens(self.handle)[: self.position])
 
     def prefill(self, tokens: Sequence[int], *, want_logits: bool) -> None:
         """Run *tokens* from the current position on; logits only of the last one, and only if wanted.
