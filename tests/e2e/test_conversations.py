@@ -205,7 +205,7 @@ def test_conversations_go_into_a_file_and_come_back(visit: Visit, tmp_path: Path
     broken = tmp_path / "broken.json"
     broken.write_text(json.dumps([{"version": 1, "chat": {}}]))
     other.page.get_by_label("Import").set_input_files(broken)
-    expect(other.alert).to_contain_text("choose one that was exported here")
+    expect(other.alert).to_contain_text("choose a JSON file that was exported here")
     other.button("Dismiss").click()
     other.page.get_by_label("Import").set_input_files(file)
     expect(other.articles).to_have_count(2)

@@ -225,12 +225,12 @@ class Chats:
     async def take_in(self, text: str) -> None:
         """Keep the conversations of an exported file beside those that there are, and open the first."""
         try:
-            found = [Record.from_json(data) for data in json.loads(text)]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            sentence = (
-                f"This file holds no conversations of this page ({error}): choose one that was exported here."
-            )
-            self._screen.show(replace(self._screen.state, alert=Alert(sentence)))
+            data = json.loads(text)
+            found = [Record.from_json(item) for item in data] if isinstance(data, list) else []
+        except (ValueError, KeyError, TypeError, AttributeError):
+            found = []
+        if not found:
+            self._screen.show(replace(self._screen.state, alert=Alert(NOT_OURS)))
             return
         state = self._screen.state
         known = {item.name for item in state.chats.items}
@@ -244,13 +244,13 @@ class Chats:
             self._put(record.chat.name, json.dumps(record.to_json()))
         chats = state.chats.with_items(map(Saved.of, records))
         self._screen.show(replace(state, chats=chats))
-        if records:
-            await self.open(records[0].chat.name)
+        await self.open(records[0].chat.name)
 
 
 NOT_KEPT = (
     "This conversation cannot be kept beyond this tab: the browser refuses to store it. Export what you need."
 )
+NOT_OURS = "This file holds no conversations of this page: choose a JSON file that was exported here."
 GONE = "This conversation is no longer there: it was deleted, perhaps in another tab."
 
 
