@@ -23,6 +23,7 @@ from bitnet.ui.models import Models
 from bitnet.ui.patches import Patch, Patches, hand_to_page
 from bitnet.ui.preferences import Preferences
 from bitnet.ui.query import Query, parse_query
+from bitnet.ui.recall import Recall
 from bitnet.ui.screen import Screen
 from bitnet.ui.settings import Settings
 from bitnet.ui.state import Alert, State
@@ -38,6 +39,7 @@ class Page:
         may_isolate: The page is not cross-origin isolated, but it could be.
         hand: Gives the visitor a file to keep.
         texts: Where conversations are kept beyond this tab, None where that is not possible.
+        recall: What models have read of them.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Page:
         may_isolate: bool = False,
         hand: Callable[[Any], None] = hand_to_page,
         texts: Texts | None = None,
+        recall: Recall | None = None,
     ) -> None:
         self._patches = patches
         state = State(chat=new_chat(), remarks=query.remarks, cores=host.cores(), may_isolate=may_isolate)
@@ -57,7 +60,8 @@ class Page:
         self._turns = Work(self._screen, stopped=self._settle)
         self._chats = chats = Chats(self._screen, texts, between_turns=self._turns.begin)
         self._screen.keep = chats.keep
-        self._lists = Work(self._screen)
+        self._lists, self._keeping = Work(self._screen), Work(self._screen)
+        self._recall = recall or Recall(host.files)
         self._storage = storage = Storage(host, self._screen, hand)
         self._models = Models(
             *(host, self._screen, query, storage),
@@ -91,7 +95,7 @@ class Page:
             "renamed": lambda fields, _: chats.rename(fields["title"]),
             "keep_title": lambda *_: chats.ask_for_title(wanted=False),
             "pin": lambda *_: chats.pin(),
-            "delete_chat": lambda *_: chats.delete(),
+            "delete_chat": lambda *_: self._delete_chat(),
             "restore_chat": lambda *_: chats.restore(),
             "export_chat": lambda fields, _: chats.export(fields["kind"]),
             "export_chats": lambda *_: self._lists.begin(chats.export_all),
@@ -157,6 +161,11 @@ class Page:
             field = edit_field(entry_id(state.chat, state.chat.entry(number)))
             self._screen.show(state, ["focus", field])
 
+    def _delete_chat(self) -> None:
+        name = self._screen.state.chat.name
+        self._chats.delete()
+        self._keeping.begin(lambda: self._recall.forget(name))
+
     def _edit(self, number: int, text: str) -> None:
         chat = self._screen.state.chat
         if not text or text == chat.entry(number).text:
@@ -188,7 +197,8 @@ class Page:
         model = self._models.model
         if model is None:
             raise NotReady("There is no model to answer: open one first.")
-        screen, settings = self._screen, self._screen.state.settings
+        screen, settings, name = self._screen, self._screen.state.settings, self._screen.state.chat.name
+        await self._recall.bring_back(model, name, goes_on=len(screen.state.entries) > 2)
         turn = model.chat(
             screen.state.messages(),
             max_tokens=settings.max_tokens,
@@ -206,6 +216,7 @@ class Page:
             return
         reason, used_tokens = turn.stop_reason or "cancelled", model.position
         screen.show(states.answered(screen.state, reason, turn.timings, used_tokens), save=True)
+        self._keeping.begin(lambda: self._recall.keep(model, name, turn.timings))
 
     def _give_back(self, error: BitNetError) -> None:
         """A turn failed: an answer that has begun stays, else a new question goes back to its field."""

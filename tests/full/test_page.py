@@ -34,6 +34,11 @@ WATCH_PICTURES = """() => {
 }"""
 
 
+def agree(visitor: Visitor) -> None:
+    """The page asks before it downloads so much."""
+    visitor.page.get_by_role("dialog").get_by_role("button", name="Download").click(timeout=LOAD_MS)
+
+
 def stop(visitor: Visitor) -> float:
     """Click Stop; seconds until the answer is complete."""
     clock = time.perf_counter()
@@ -53,6 +58,7 @@ def test_the_page_stays_usable_and_answers_as_natively(
     expected = native[MODEL]["answer"]
     clock = time.perf_counter()
     visitor.open(f"/?model=full/{MODEL}.gguf&temperature=0&max_tokens={N_TOKENS}")
+    agree(visitor)
     size = re.compile(r"of 1187\.8 MB|of 1\.19 GB")
     expect(visitor.page.locator("#loading-text")).to_have_text(size, timeout=LOAD_MS)
     visitor.page.evaluate(WATCH_PICTURES)
@@ -122,3 +128,41 @@ def test_the_refusal_says_how_many_bytes_are_missing(visitor: Visitor) -> None:
     assert missing, sentence
     least = model_path(TOO_LARGE).stat().st_size - 2**32  # of which a little is metadata
     assert 0.95 * least < int(missing[1].replace(",", "")) < least + 2**30, sentence
+
+
+def test_after_a_reload_a_long_conversation_is_not_read_again(
+    visitor: Visitor, browser: Browser, record: Record
+) -> None:
+    visitor.open(f"/?model=full/{MODEL}.gguf&temperature=0&max_tokens=8&context=1024")
+    agree(visitor)
+    expect(visitor.root).to_have_attribute("data-state", "ready", timeout=LOAD_MS)
+    visitor.send(LONG_PROMPT)
+    text_of_answer(visitor)
+    n_before, before_s = prompt_of_answer(visitor)
+    visitor.page.wait_for_timeout(5000)  # nothing on the page tells that the session has been stored
+    visitor.page.reload()
+    expect(visitor.root).to_have_attribute("data-state", "ready", timeout=LOAD_MS)
+    clock = time.perf_counter()
+    visitor.send("And then?")
+    expect(visitor.answer).not_to_be_empty(timeout=LOAD_MS)
+    first_text_s = time.perf_counter() - clock
+    text_of_answer(visitor)
+    n_after, after_s = prompt_of_answer(visitor)
+    record(
+        *("reload", browser, MODEL),
+        prompt_tokens_before=n_before,
+        prompt_before_s=before_s,
+        prompt_tokens_after=n_after,
+        prompt_after_s=after_s,
+        first_text_after_s=first_text_s,
+    )
+    assert n_after < n_before / 4
+
+
+def prompt_of_answer(visitor: Visitor) -> tuple[int, float]:
+    """How many tokens of the prompt the last answer had to run, and how long that took."""
+    remark = visitor.log.locator(".remark").last
+    expect(remark).to_contain_text("prompt", timeout=LOAD_MS)
+    found = re.search(r"prompt ([\d,]+) tokens? in ([\d.]+) s", remark.inner_text())
+    assert found
+    return int(found[1].replace(",", "")), float(found[2])
