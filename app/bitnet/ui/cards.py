@@ -25,6 +25,7 @@ def from_catalogue(entry: Entry) -> ModelCard:
         size_bytes=entry.size_bytes,
         licence=entry.licence,
         description=entry.description,
+        address=str(entry.location),
     )
 
 

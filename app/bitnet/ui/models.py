@@ -18,6 +18,7 @@ from bitnet.host import Host
 from bitnet.records import ModelInfo, Progress
 from bitnet.ui import cards, sharing
 from bitnet.ui import state as states
+from bitnet.ui.offer import matrices_ms, offer
 from bitnet.ui.query import Query
 from bitnet.ui.screen import Screen
 from bitnet.ui.settings import Settings
@@ -221,7 +222,9 @@ class Models:
         self.opened = Opened(model, origin, size_bytes)
         is_first, self._is_first = self._is_first, False
         card = cards.from_model(model.info, title, size_bytes, origin.entry)
-        screen.state = states.model_ready(screen.state, card, origin.source if origin.is_remote else "")
+        larger = offer(card, screen.state.catalogue, matrices_ms(model))
+        address = origin.source if origin.is_remote else ""
+        screen.state = states.model_ready(screen.state, card, address, larger)
         self._taken(is_first)
         screen.show(screen.state, save=True)
         await self._storage.refresh()

@@ -37,11 +37,24 @@ class ModelCard:
     #: What the screened output head adds, 0 where there can be none.
     screen_bytes: int = 0
     sample_prompts: tuple[str, ...] = ()
+    #: Where one of the catalogue comes from.
+    address: str = ""
     warnings: tuple[str, ...] = ()
 
     def context_bytes(self, n_positions: int, kv: str = "") -> int:
         """Memory of so many positions of the KV cache, in the precision *kv*, "" for its own."""
         return n_positions * dict(self.kv_bytes_per_position)[kv or self.kv]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A larger model of the catalogue; *tokens_per_s* is predicted, None where nothing was measured."""
+
+    name: str
+    title: str
+    address: str
+    size_bytes: int
+    tokens_per_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,7 @@ class State:
     answering: bool = False
     failed: bool = False
     catalogue: tuple[ModelCard, ...] = ()
+    offer: Offer | None = None
     shelf: Shelf = field(default_factory=Shelf)
     chat: Conversation = field(default_factory=lambda: Conversation(""))
     #: The message that is being edited.
@@ -161,8 +175,9 @@ def retrying_in(state: State, seconds: float) -> State:
     return _with_opening(state, retry_in_s=seconds)
 
 
-def model_ready(state: State, model: ModelCard, address: str = "") -> State:
-    return replace(state, model=model, address=address, opening=None, failed=False, used_tokens=0)
+def model_ready(state: State, model: ModelCard, address: str = "", offer: Offer | None = None) -> State:
+    answers = replace(state, model=model, address=address, offer=offer)
+    return replace(answers, opening=None, failed=False, used_tokens=0)
 
 
 def model_let_go(state: State) -> State:

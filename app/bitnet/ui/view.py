@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from bitnet.ui import memory, sharing
+from bitnet.ui import amounts, memory, sharing
 from bitnet.ui.chats_view import chats
 from bitnet.ui.conversation_view import messages
 from bitnet.ui.models_view import models
@@ -91,8 +91,27 @@ def _conversation(state: State) -> View:
     return (
         Node("", "hint", hidden(bool(state.chat.entries))),
         Node("", "hint-text", text=text),
+        *_offer(state),
         Node("", "samples", children=tuple(_sample(n, prompt) for n, prompt in enumerate(samples))),
         Node("", "log", children=messages(state)),
+    )
+
+
+def _offer(state: State) -> View:
+    larger, opening = state.offer, state.opening is not None
+    if larger is None:
+        return (Node("", "offer", hidden(True)),)
+    stored = any(card.complete and card.url == larger.address for card in state.shelf.cards)
+    speed = f"about {larger.tokens_per_s:.0f} tokens/s on this machine" if larger.tokens_per_s else ""
+    room = state.shelf.free_bytes
+    left = f"{amounts.size(room)} are left on this device" if room is not None and not stored else ""
+    size = "stored on this device" if stored else f"{amounts.size(larger.size_bytes)} to download once"
+    about = "; ".join(part for part in (speed, size, left) if part)
+    return (
+        Node("", "offer", hidden(opening)),
+        Node("", "offer-title", text=larger.title),
+        Node("", "offer-about", text=f"{about[:1].upper()}{about[1:]}."),
+        Node("", "offer-get", {"data-name": larger.name}, "Use it" if stored else "Get it"),
     )
 
 
