@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from bitnet.errors import BadArgument, BitNetError, ContextFull, NotReady
 from bitnet.host import Body
 from bitnet.native import Library, NativeModel, NativeSession
+from bitnet.native.session import Parts
 from bitnet.ranks import Ranks
 from bitnet.records import KvPrecision, Progress
 from bitnet.shares import Shares
@@ -130,6 +132,15 @@ class Engine:
         self.n_vocab, self.capacity = session.n_vocab, session.capacity
         self.ids: list[int] = []  # what the KV cache holds
         self._user: object = None  # the one piece of work that owns the session
+
+    def matrices_s(self, n_times: int) -> float:
+        """The least time, of so many, that the matrices of the layers take for one token."""
+        times = []
+        for _ in range(n_times):
+            clock = time.perf_counter()
+            self.session.run_kernels(Parts.LAYER_MATRICES)
+            times.append(time.perf_counter() - clock)
+        return min(times)
 
     def close(self) -> None:
         """Free all memory; streams still open end with NotReady."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
 from bitnet import Model
-from bitnet.native.session import Parts
 from bitnet.ui.state import ModelCard, Offer
 
 #: A token of BitNet-b1.58-2B-4T at position 512 takes so many times as long as the small model's matrices,
@@ -20,12 +17,7 @@ def matrices_ms(model: Model) -> float | None:
     """The least time that the matrices of one token take; None where that says nothing of other models."""
     if model.info.n_ranks > 1 or not any(tensor["type"] == "I2_S" for tensor in model.info.raw["tensors"]):
         return None
-    times = []
-    for _ in range(N_TIMES):
-        clock = time.perf_counter()
-        model.engine.session.run_kernels(Parts.LAYER_MATRICES)
-        times.append(1000 * (time.perf_counter() - clock))
-    return min(times)
+    return 1000 * model.engine.matrices_s(N_TIMES)
 
 
 def offer(in_use: ModelCard, catalogue: tuple[ModelCard, ...], least_ms: float | None) -> Offer | None:
