@@ -198,10 +198,15 @@ class Engine:
             if not 0 <= token < self.n_vocab:
                 raise BadArgument(f"{token} is not a token: this model has ids 0 to {self.n_vocab - 1}.")
 
-    async def prefill(self, ids: Sequence[int], *, user: object) -> int:
+    async def prefill(
+        self, ids: Sequence[int], *, user: object, on_progress: Callable[[int, int], object] = lambda *_: None
+    ) -> int:
         """Make the KV cache hold *ids*, with logits of the last one; returns how many had to be run.
 
         The common prefix with what the cache holds is kept. Stops early when *user* has lost the session.
+
+        Args:
+            on_progress: Called with how many have been run, and how many there are to run.
         """
         kept = 0
         for mine, wanted in zip(self.ids, ids[:-1], strict=False):
@@ -213,6 +218,7 @@ class Engine:
             part = ids[start : start + SLICE_TOKENS]
             self.session.prefill(part, want_logits=start + len(part) == len(ids))
             self.ids += part
+            on_progress(start + len(part) - kept, len(ids) - kept)
             await asyncio.sleep(0)
             if not self.owned_by(user):
                 break

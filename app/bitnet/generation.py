@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from bitnet.engine import Engine
 from bitnet.records import Sampling, Timings, Token
@@ -22,6 +22,7 @@ class Generation(Stream[Token]):
     Args:
         logprobs: Give each token its logprob.
         n_top: Give each token this many most probable ones.
+        on_prompt: Called with how many tokens of the prompt have been run, and how many there are to run.
     Raises:
         BadArgument, ContextFull: From the first step; the KV cache is as it was.
     """
@@ -35,11 +36,12 @@ class Generation(Stream[Token]):
         sampling: Sampling,
         logprobs: bool = False,
         n_top: int = 0,
+        on_prompt: Callable[[int, int], object] = lambda *_: None,
     ) -> None:
         super().__init__()
         self.prompt_ids = list(prompt_ids)
         self._engine, self._max_tokens, self._sampling = engine, max_tokens, sampling
-        self._logprobs, self._n_top = logprobs, n_top
+        self._logprobs, self._n_top, self._on_prompt = logprobs, n_top, on_prompt
 
     async def _run(self) -> AsyncGenerator[Token, None]:
         engine, text = self._engine, TextStream()
@@ -47,7 +49,7 @@ class Generation(Stream[Token]):
         engine.claim(self)
         self._set_sampling()
         clock = time.perf_counter()
-        prefill_tokens = await engine.prefill(self.prompt_ids, user=self)
+        prefill_tokens = await engine.prefill(self.prompt_ids, user=self, on_progress=self._on_prompt)
         if not engine.owned_by(self):
             self.stop_reason = "cancelled"
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -140,16 +140,24 @@ class Model:
         seed: int | None = None,
         logprobs: bool = False,
         top: int = 0,
+        on_prompt: Callable[[int, int], object] = lambda *_: None,
     ) -> Generation:
         """A stream of tokens after *ids*; the same seed gives the same tokens everywhere.
 
         Args:
             logprobs: Fill ``token.logprob``.
             top: How many of the most probable tokens ``token.top`` holds.
+            on_prompt: Called now and then, with how many tokens of the prompt have been run, and how many
+                there are to run; those that the KV cache holds are not among them.
         """
         sampling = Sampling(temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, seed)
         return Generation(
-            self.engine, ids, max_tokens=max_tokens, sampling=sampling, logprobs=logprobs, n_top=top
+            *(self.engine, ids),
+            max_tokens=max_tokens,
+            sampling=sampling,
+            logprobs=logprobs,
+            n_top=top,
+            on_prompt=on_prompt,
         )
 
     def chat(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -29,6 +30,8 @@ from bitnet.ui.settings import Settings
 from bitnet.ui.state import Alert, State
 from bitnet.ui.storage import Storage
 from bitnet.ui.work import Work
+
+SHOW_READING_S = 0.5
 
 
 class Page:
@@ -203,6 +206,7 @@ class Page:
             screen.state.messages(),
             max_tokens=settings.max_tokens,
             continue_final_message=bool(screen.state.answer.text),
+            on_prompt=self._reading(time.monotonic()),
             **settings.sampling_options(),
         )
         try:
@@ -217,6 +221,15 @@ class Page:
         reason, used_tokens = turn.stop_reason or "cancelled", model.position
         screen.show(states.answered(screen.state, reason, turn.timings, used_tokens), save=True)
         self._keeping.begin(lambda: self._recall.keep(model, name, turn.timings))
+
+    def _reading(self, began_s: float) -> Callable[[int, int], None]:
+        """Shows how far a question has been read, if that takes long enough to be noticed."""
+
+        def show(n_read: int, n_tokens: int) -> None:
+            if time.monotonic() - began_s >= SHOW_READING_S:
+                self._screen.show(states.reading_went_on(self._screen.state, n_read, n_tokens))
+
+        return show
 
     def _give_back(self, error: BitNetError) -> None:
         """A turn failed: an answer that has begun stays, else a new question goes back to its field."""

@@ -139,6 +139,38 @@ def test_the_event_loop_runs_between_tokens_and_slices_of_the_prompt(story_model
     assert asyncio.run(count()) >= 5 + 9  # five slices of 32, and nine steps of decode
 
 
+def test_a_prompt_says_how_far_it_has_been_run(story_model: bitnet.Model) -> None:
+    story_model.engine.rewind(0)
+    seen: list[tuple[int, int]] = []
+    ids = list(range(100))
+    asyncio.run(collect(story_model.generate(ids, max_tokens=1, on_prompt=lambda *n: seen.append(n))))
+    assert seen == [(32, 100), (64, 100), (96, 100), (100, 100)]
+    seen.clear()
+    longer = [*ids, *range(40)]
+    asyncio.run(collect(story_model.generate(longer, max_tokens=1, on_prompt=lambda *n: seen.append(n))))
+    assert seen == [(32, 40), (40, 40)], "what the KV cache holds is not run again"
+
+
+async def begun(model: bitnet.Model, n_characters: int) -> tuple[str, str]:
+    """An answer, and the same one cut after so many characters and written on."""
+    messages = [Message("user", "Why is the sky blue?")]
+    whole = "".join(await collect(model.chat(messages, temperature=0)))
+    begin = Message("assistant", whole[:n_characters])
+    rest = await collect(model.chat([*messages, begin], temperature=0, continue_final_message=True))
+    return whole, begin.content + "".join(rest)
+
+
+def test_an_answer_that_was_begun_is_written_on(story_model: bitnet.Model) -> None:
+    whole, continued = asyncio.run(begun(story_model, n_characters=9))
+    assert continued == whole
+    assert len(whole) > 20
+
+
+def test_only_an_answer_can_be_written_on(story_model: bitnet.Model) -> None:
+    with pytest.raises(BadArgument, match="of the user"):
+        story_model.chat([Message("user", "Hi")], continue_final_message=True)
+
+
 def test_a_new_stream_ends_the_one_before(seeded_model: bitnet.Model) -> None:
     async def interleave() -> tuple[Stream[Any], list[Any], list[Any]]:
         old = seeded_model.generate([1, 2, 3], max_tokens=50, temperature=0)

@@ -78,6 +78,8 @@ class State:
     model: ModelCard | None = None
     opening: Opening | None = None
     answering: bool = False
+    #: While a long question is read: tokens that have been, and all.
+    reading: tuple[int, int] | None = None
     failed: bool = False
     catalogue: tuple[ModelCard, ...] = ()
     offer: Offer | None = None
@@ -132,7 +134,7 @@ def work_failed(state: State, reason: str) -> State:
     sentence = f"Something unexpected went wrong ({reason}): reload the page; the conversation is kept."
     if state.answering:
         state = _with_answer(state, busy=False, remark="broke off")
-    return replace(loading_ended(state, Alert(sentence)), answering=False)
+    return replace(loading_ended(state, Alert(sentence)), answering=False, reading=None)
 
 
 # ---- Models ----
@@ -237,6 +239,11 @@ def _with_answer(state: State, **changes: Any) -> State:
     return replace(state, chat=state.chat.changed(state.answer.id, **changes))
 
 
+def reading_went_on(state: State, n_read: int, n_tokens: int) -> State:
+    """Of a question; nothing is shown of it once all has been read."""
+    return replace(state, reading=(n_read, n_tokens) if state.answering and n_read < n_tokens else None)
+
+
 def piece_came(state: State, piece: str) -> State:
     return _with_answer(state, text=state.answer.text + piece)
 
@@ -252,12 +259,12 @@ def answered(state: State, reason: str, timings: Timings, used_tokens: int) -> S
     if reason == "context" and state.model is not None:
         room = f"{state.model.context_length:,} tokens"
         alert = Alert(f"The conversation fills the context of {room}: start a new chat to go on.", "new_chat")
-    return replace(state, answering=False, used_tokens=used_tokens, alert=alert)
+    return replace(state, answering=False, reading=None, used_tokens=used_tokens, alert=alert)
 
 
 def turn_failed(state: State, alert: Alert) -> State:
     """What was said stays said; a question without any answer is taken back."""
-    state, answer = replace(state, answering=False, alert=alert), state.answer
+    state, answer = replace(state, answering=False, reading=None, alert=alert), state.answer
     if answer.text:
         return _with_answer(state, busy=False, remark="broke off")
     chat = state.chat.without(answer.id)
@@ -289,7 +296,7 @@ def _count(n_tokens: int) -> str:
 
 def chat_opened(state: State, chat: Conversation) -> State:
     """Another conversation, or a new one."""
-    return replace(_with_chat(state, chat), answering=False, used_tokens=0)
+    return replace(_with_chat(state, chat), answering=False, reading=None, used_tokens=0)
 
 
 def editing_began(state: State, number: int | None) -> State:

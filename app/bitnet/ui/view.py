@@ -53,6 +53,8 @@ def _header(state: State) -> View:
 
 
 def _loading(state: State) -> View:
+    if state.opening is None and state.reading:
+        return _reading(*state.reading)
     opening = state.opening
     progress = opening.progress if opening else None
     known = progress is not None and progress.total_bytes
@@ -72,6 +74,16 @@ def _loading(state: State) -> View:
         ),
         Node("", "loading-actions", hidden(not lasts)),
         Node("", "pause", {"data-event": "go_on" if paused else "pause"}, "Continue" if paused else "Pause"),
+    )
+
+
+def _reading(n_read: int, n_tokens: int) -> View:
+    return (
+        Node("", "loading"),
+        Node("", "loading-text", text=f"Reading your message: {n_read:,} of {n_tokens:,} tokens"),
+        Node("", "loading-remark"),
+        Node("", "progress", {"max": str(n_tokens), "value": str(n_read)}),
+        Node("", "loading-actions", hidden(True)),
     )
 
 

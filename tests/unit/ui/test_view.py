@@ -54,6 +54,16 @@ def test_a_download_shows_its_bytes() -> None:
     assert nodes["progress"].attributes == {"max": "15000000", "value": "7500000"}
 
 
+def test_a_long_question_shows_how_far_it_has_been_read() -> None:
+    state = states.asked(READY, "A long question")
+    nodes = shown(states.reading_went_on(state, 320, 1200))
+    assert nodes["loading"].attributes.get("hidden") is None
+    assert nodes["loading-text"].text == "Reading your message: 320 of 1,200 tokens"
+    assert nodes["progress"].attributes == {"max": "1200", "value": "320"}
+    done = states.reading_went_on(states.reading_went_on(state, 320, 1200), 1200, 1200)
+    assert shown(done)["loading"].attributes["hidden"] == ""
+
+
 def test_an_unknown_size_shows_no_share() -> None:
     state = states.bytes_arrived(states.loading_began(State(), "Tiny Model"), Progress(7_500_000, None), 0.0)
     assert shown(state)["progress"].attributes["value"] is None
