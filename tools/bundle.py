@@ -8,6 +8,8 @@ pyodide/                      Pyodide with its byte-compiled standard library
 hash-wasm/                    SHA-256 for stored files
 idb-keyval/                   texts in IndexedDB, for the conversations
 icons/                        those pictures of Lucide that style.css names
+markdown-it/, dompurify/      answers as Markdown, and the sanitiser for them
+highlight/, temml/            colours for code, and formulas
 packages/, pyodide-lock.json  what the page loads, byte-compiled
 wheels/                       the same wheels as they are, for micropip
 core/                         the core without Python
@@ -30,10 +32,21 @@ from pyodide_lock import lock
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 BUILD = ROOT / "build"
-PYODIDE = ROOT / "node_modules/pyodide"
-NOT_SERVED = {"jsconfig.json"}
+NODE_MODULES = ROOT / "node_modules"
+PYODIDE = NODE_MODULES / "pyodide"
+NOT_SERVED = {"jsconfig.json", "libraries.d.ts"}
 # Models are kept by the page itself, the catalogue may be edited on its site, the others no page loads.
 NOT_KEPT = ("*.gguf", "models/models.json", "*.md", "*LICENSE", "sw.js", "wheels/*")
+# Of npm's packages one script each: the folder that it is served from, the package, where it lies there.
+LIBRARIES = (
+    ("dompurify", "dompurify", "dist/purify.es.mjs"),
+    ("hash-wasm", "hash-wasm", "dist/sha256.umd.min.js"),
+    ("highlight", "@highlightjs/cdn-assets", "es/highlight.min.js"),
+    ("idb-keyval", "idb-keyval", "dist/index.js"),
+    ("markdown-it", "markdown-it", "dist/browser/markdown-it.esm.min.mjs"),
+    ("temml", "temml", "dist/temml.mjs"),
+)
+INSIDE_MARKDOWN_IT = ("entities", "linkify-it", "mdurl", "punycode.js", "uc.micro")
 PLACED: set[Path] = set()  # everything else below dist/ is left over from before, and goes
 
 
@@ -67,19 +80,20 @@ def place_pyodide() -> None:
         place(path, "wheels", path.name)
 
 
-def place_hash() -> None:
-    place(ROOT / "node_modules/hash-wasm/dist/sha256.umd.min.js", "hash-wasm", "sha256.js")
-    place(ROOT / "node_modules/hash-wasm/LICENSE", "hash-wasm", "LICENSE")
+def place_libraries() -> None:
+    for folder, package, script in LIBRARIES:
+        place(NODE_MODULES / package / script, folder, f"{folder}.js")
+        place(licence(package), folder, "LICENSE")
+    for package in INSIDE_MARKDOWN_IT:
+        place(licence(package), "markdown-it", f"{package}.LICENSE")
 
 
-def place_idb_keyval() -> None:
-    folder = ROOT / "node_modules/idb-keyval"
-    place(folder / "dist/index.js", "idb-keyval", "dist", "index.js")
-    place(folder / "LICENCE", "idb-keyval", "LICENSE")
+def licence(package: str) -> Path:
+    return min((NODE_MODULES / package).glob("LICEN[CS]E*"))
 
 
 def place_icons() -> None:
-    folder = ROOT / "node_modules/lucide-static"
+    folder = NODE_MODULES / "lucide-static"
     style = (ROOT / "web/style.css").read_text(encoding="utf-8")
     for name in sorted(set(re.findall(r'url\("icons/([a-z0-9-]+\.svg)"\)', style))):
         place(folder / "icons" / name, "icons", name)
@@ -118,15 +132,7 @@ def place_precache() -> None:
 
 
 def main() -> None:
-    for step in (
-        place_web,
-        place_pyodide,
-        place_hash,
-        place_idb_keyval,
-        place_icons,
-        place_core,
-        place_models,
-    ):
+    for step in (place_web, place_pyodide, place_libraries, place_icons, place_core, place_models):
         step()
     place(ROOT / "LICENSE", "LICENSE")
     place(ROOT / "emscripten/THIRD_PARTY.md", "THIRD_PARTY.md")

@@ -15,13 +15,18 @@ def pins(text: str) -> dict[str, str]:
     return dict(re.findall(r"^(\w+)=(\S+)$", text, re.MULTILINE))
 
 
+def key_of(package: str) -> str:
+    """Where versions.env has an npm package's version: @scope/a-name stands there as SCOPE_A_NAME_VERSION."""
+    return re.sub(r"\W+", "_", package).strip("_").upper() + "_VERSION"
+
+
 def differences(pinned: dict[str, str], package: dict[str, dict[str, str]]) -> list[str]:
     """One sentence for each npm package whose version is not the pinned one."""
     named = package.get("dependencies", {}) | package.get("devDependencies", {})
     return [
         f"package.json has {name} {version}, emscripten/versions.env has {pinned.get(key)}: make them equal"
         for name, version in named.items()
-        if pinned.get(key := f"{name.upper().replace('-', '_')}_VERSION") != version
+        if pinned.get(key := key_of(name)) != version
     ]
 
 

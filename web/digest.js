@@ -1,7 +1,7 @@
 // The worker that hashes one file: the next slice is read while this one is hashed. A File is read without a lock, so the
 // engine may open it meanwhile.
 
-import "./hash-wasm/sha256.js"; // sets globalThis.hashwasm
+import "./hash-wasm/hash-wasm.js"; // sets globalThis.hashwasm
 
 /** @typedef {import("./storage_port.js").FromDigest} FromDigest */
 /** @typedef {{ init(): void, update(bytes: Uint8Array): void, digest(): string }} Hasher */

@@ -1,6 +1,9 @@
-// The page's own script, and the only one that writes to the DOM: it starts the worker, applies the patches that
-// Python sends, and forwards what the visitor does. It decides nothing: what a button does is Python's business.
+// The page's own script, and with answer.js the only one that writes to the DOM: it starts the worker, applies the
+// patches that Python sends, and forwards what the visitor does. It decides nothing: what a button does is Python's
+// business.
 
+import { Answer } from "./answer.js";
+import { copy } from "./clipboard.js";
 import { isolate, mayIsolate } from "./isolation.js";
 import { keepOffline } from "./offline.js";
 import { rankPort } from "./rank_workers.js";
@@ -26,6 +29,8 @@ let jump = false;
 let failed = false;
 /** The answer that was stopped, until Python has cut it where the visitor saw it end. */
 let held = "";
+/** The answers, by their elements. @type {WeakMap<Element, Answer>} */
+const answers = new WeakMap();
 /** How many events Python has been told of; and, for each field, how many there were when it was last written to. */
 let nEvents = 0;
 /** @type {Map<string, number>} */
@@ -40,12 +45,27 @@ function element(id) {
   return found;
 }
 
-/** @param {HTMLElement} target @param {string} name @param {string | null} value */
+/** @param {Element} target @param {string} name @param {string | null} value */
 function setAttribute(target, name, value) {
   if (!ATTRIBUTES.test(name)) throw new Error(`The page sets no attribute "${name}".`);
   if (name === "data-open") return value === null ? dialog(target.id).close() : dialog(target.id).showModal();
   if (value === null) target.removeAttribute(name);
   else target.setAttribute(name, value);
+  if (name === "aria-busy") answers.get(target)?.draw();
+}
+
+/** @param {Element} target @param {string} text */
+function setText(target, text) {
+  const answer = answers.get(target);
+  if (answer) answer.rewrite(text);
+  else target.textContent = text;
+}
+
+/** @param {Element} target @param {string} text */
+function appendText(target, text) {
+  const answer = answers.get(target);
+  if (answer) answer.append(text);
+  else target.append(text);
 }
 
 /** @param {Tree} tree */
@@ -53,8 +73,10 @@ function build(tree) {
   if (!TAGS.has(tree.tag)) throw new Error(`The page makes no element "${tree.tag}".`);
   const made = document.createElement(tree.tag);
   made.id = tree.id;
-  made.textContent = tree.text;
   for (const [name, value] of Object.entries(tree.attributes)) setAttribute(made, name, value);
+  const isAnswer = tree.tag === "article" && tree.attributes["data-role"] === "assistant";
+  if (isAnswer) answers.set(made, new Answer(made, element("spoken"), atEnd));
+  setText(made, tree.text);
   made.append(...tree.children.map(build));
   return made;
 }
@@ -66,10 +88,9 @@ function apply(patch, answers) {
       return setAttribute(element(patch[1]), patch[2], patch[3]);
     case "text":
       if (patch[1] === held) held = "";
-      element(patch[1]).textContent = patch[2];
-      return;
+      return setText(element(patch[1]), patch[2]);
     case "append":
-      if (patch[1] !== held) element(patch[1]).append(patch[2]);
+      if (patch[1] !== held) appendText(element(patch[1]), patch[2]);
       return;
     case "value":
       // What the visitor has written since then is newer, and Python will be told of it.
@@ -129,13 +150,25 @@ function saved() {
 const isAtEnd = () =>
   log.childElementCount > 0 && scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < END_MARGIN_PX;
 
+/**
+ * Change the page, and stay at its end if it is there.
+ * @param {() => void} change
+ * @param {boolean} [moves] it takes the visitor elsewhere
+ */
+function atEnd(change, moves = false) {
+  const follow = (jump || isAtEnd()) && !moves;
+  jump = false;
+  change();
+  if (follow) scroller.scrollTop = scroller.scrollHeight;
+}
+
 /** A failure that Python cannot report itself. @param {string} sentence */
 function fail(sentence) {
   if (failed) return;
   failed = true;
   document.documentElement.dataset.state = "error";
   element("loading").hidden = true;
-  for (const busy of document.querySelectorAll('[aria-busy="true"]')) busy.setAttribute("aria-busy", "false");
+  for (const busy of document.querySelectorAll('[aria-busy="true"]')) setAttribute(busy, "aria-busy", "false");
   for (const id of ["send", "new-chat"]) element(id).setAttribute("disabled", "");
   const reload = build({ tag: "button", id: "reload", attributes: { type: "button" }, text: "Reload", children: [] });
   reload.addEventListener("click", () => location.reload());
@@ -179,12 +212,10 @@ worker.addEventListener("message", ({ data }) => {
   if (data instanceof File) return hand(data);
   const fromWorker = /** @type {FromWorker} */ (JSON.parse(data));
   if (fromWorker.type === "failed") return fail(fromWorker.sentence);
-  const moves = fromWorker.patches.some(([what]) => what === "focus"); // there the visitor looks then
-  const follow = (jump || isAtEnd()) && !moves;
-  jump = false;
-  for (const patch of fromWorker.patches) apply(patch, fromWorker.answers);
-  if (fromWorker.patches.some(([, id]) => id === chats.id)) tellOfChats();
-  if (follow) scroller.scrollTop = scroller.scrollHeight;
+  const { patches } = fromWorker;
+  const moves = patches.some(([what]) => what === "focus"); // there the visitor looks then
+  atEnd(() => patches.forEach((patch) => apply(patch, fromWorker.answers)), moves);
+  if (patches.some(([, id]) => id === chats.id)) tellOfChats();
   if (document.documentElement.dataset.state === "ready") keepOnce();
 });
 worker.addEventListener("error", (event) => {
@@ -239,10 +270,10 @@ function fieldsOf(form) {
 
 /** Stop the answer where it is now: tokens still on their way are not what the visitor stopped at. */
 function stop() {
-  const answer = document.querySelector('[aria-busy="true"]');
-  if (!answer || held) return;
-  held = answer.id;
-  tell("stop", { shown: String([...(answer.textContent ?? "")].length) });
+  const busy = document.querySelector('[aria-busy="true"]');
+  if (!busy || held) return;
+  held = busy.id;
+  tell("stop", { shown: String([...(answers.get(busy)?.drawn ?? "")].length) });
 }
 
 /** Do what an element's data attributes ask for: close a dialog, move the focus. @param {HTMLElement} source */
@@ -254,23 +285,6 @@ function finish(source) {
   if (focus && matchMedia("(pointer: fine)").matches) element(focus).focus();
 }
 
-/** Put the text of an element on the clipboard. @param {HTMLElement} button @param {HTMLElement} source */
-async function copy(button, source) {
-  /** @param {string} done */
-  const show = (done) => {
-    button.textContent = done;
-    setTimeout(() => (button.textContent = ""), 1500);
-  };
-  try {
-    await navigator.clipboard.writeText(source.textContent ?? "");
-    show("Copied");
-  } catch {
-    // Without https there is no clipboard, or it was refused: the old way, else what the visitor then copies by hand.
-    getSelection()?.selectAllChildren(source);
-    show(document.execCommand("copy") ? "Copied" : "Selected");
-  }
-}
-
 document.addEventListener("click", ({ target }) => {
   const button = target instanceof Element ? target.closest("button") : null;
   if (!button) return;
@@ -280,7 +294,10 @@ document.addEventListener("click", ({ target }) => {
   if (event) tell(event, /** @type {Record<string, string>} */ (fields));
   if (event) jump = fields.focus === "message";
   finish(button);
-  if (copies) copy(button, element(copies));
+  if (copies) {
+    const source = element(copies);
+    copy(button, answers.get(source)?.source ?? source.textContent ?? "", source);
+  }
 });
 
 // Esc, or a click beside it: for some dialogs that is an answer.

@@ -1,6 +1,6 @@
 // Small texts that outlive the tab, by key, in IndexedDB: the conversations. Used in the engine's worker.
 
-import { createStore, del, entries, set } from "./idb-keyval/dist/index.js";
+import { createStore, del, entries, set } from "./idb-keyval/idb-keyval.js";
 
 export function textsFrom() {
   const store = createStore("bitnet-tab", "texts");

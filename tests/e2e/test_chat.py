@@ -22,7 +22,7 @@ CERTAIN = {
 # Notes, inside the page, what the answer says at the moment of the click on Stop.
 NOTE_STOP = """() => {
   const answer = document.querySelector("article[aria-busy=true]");
-  const note = () => (window.textAtStop = answer.textContent);
+  const note = () => (window.textAtStop = answer.innerText);
   document.getElementById("send").addEventListener("click", note, {capture: true, once: true});
 }"""
 
@@ -67,11 +67,11 @@ def test_greedy_answers_are_those_of_the_reference(visitor: Visitor, prompt: str
 
 def test_an_answer_streams(visitor: Visitor) -> None:
     visitor.page.evaluate(WATCH_GROWTH)
-    answer = visitor.ask(STORY)
+    visitor.ask(STORY)
     growth = visitor.page.evaluate("window.growth")
     lengths = [length for length, busy in growth if busy == "true"]
     assert lengths == sorted(lengths)
-    assert len(set(lengths)) > len(answer.split()) / 2
+    assert len(set(lengths)) > 10  # it is drawn once in a frame, and this model writes several words in one
 
 
 def test_stop_keeps_the_text_as_it_is_at_that_moment(visitor: Visitor) -> None:
