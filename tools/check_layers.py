@@ -28,7 +28,14 @@ PYTHON_MAY = [
     ),
 ]
 # (imported name, the only files that may import it, sentence)
-BROWSER = ("host/blocked.py", "host/browser.py", "host/opfs.py", "host/workers.py", "ui/patches.py")
+BROWSER = (
+    "host/blocked.py",
+    "host/browser.py",
+    "host/opfs.py",
+    "host/streams.py",
+    "host/workers.py",
+    "ui/patches.py",
+)
 PYTHON_ONLY = [
     (
         "bitnet.native",

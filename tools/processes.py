@@ -61,11 +61,11 @@ class PeakMemory:
 
     Attributes:
         n_bytes: The most that the tab which has grown most has had.
+        growth: By how much it has grown.
     """
 
     def __init__(self) -> None:
-        self.n_bytes = 0
-        self._most_growth = 0
+        self.n_bytes = self.growth = 0
         self._before: dict[int, int] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -85,5 +85,5 @@ class PeakMemory:
         while not self._ended.wait(EVERY_S):
             for pid, n_bytes in tab_bytes().items():
                 growth = n_bytes - self._before.get(pid, 0)
-                if growth > self._most_growth:
-                    self._most_growth, self.n_bytes = growth, n_bytes
+                if growth > self.growth:
+                    self.growth, self.n_bytes = growth, n_bytes

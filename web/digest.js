@@ -1,12 +1,12 @@
-// The worker that hashes one file: the next slice is read while this one is hashed. A File is read without a lock, so the
-// engine may open it meanwhile.
+// The worker that hashes one file, through one buffer. A File is read without a lock, so the engine may open it meanwhile.
 
 import "./hash-wasm/hash-wasm.js"; // sets globalThis.hashwasm
 
 /** @typedef {import("./storage_port.js").FromDigest} FromDigest */
+/** @typedef {{ read(view: Uint8Array, options: { min: number }): Promise<{ value?: Uint8Array<ArrayBuffer> }> }} Reader */
 /** @typedef {{ init(): void, update(bytes: Uint8Array): void, digest(): string }} Hasher */
 
-const SLICE_BYTES = 4 << 20;
+const BUFFER_BYTES = 1 << 20;
 
 const { createSHA256 } = /** @type {{ hashwasm: { createSHA256(): Promise<Hasher> } }} */ (/** @type {unknown} */ (globalThis))
   .hashwasm;
@@ -25,16 +25,25 @@ addEventListener("message", ({ data }) => {
 async function digest(file) {
   const hasher = await createSHA256();
   hasher.init();
-  /** @param {number} begin */
-  const read = (begin) => file.slice(begin, begin + SLICE_BYTES).arrayBuffer();
-  let coming = read(0);
+  const reader = readerOf(file);
+  let buffer = new ArrayBuffer(BUFFER_BYTES);
   for (let nBytes = 0; nBytes < file.size; ) {
-    const bytes = await coming;
-    nBytes += bytes.byteLength;
-    coming = read(nBytes);
-    coming.catch(() => {}); // is awaited in the next round, or not needed
-    hasher.update(new Uint8Array(bytes));
+    const min = Math.min(BUFFER_BYTES, file.size - nBytes); // few large reads: each is a message
+    const { value } = await reader.read(new Uint8Array(buffer), { min });
+    if (!value?.byteLength) throw new Error("the file ended too early");
+    hasher.update(value);
+    nBytes += value.byteLength;
+    buffer = value.buffer; // the same memory: slices would pile up by the hundred megabytes
     tell({ nBytes });
   }
   return hasher.digest();
+}
+
+/** In a browser whose files are no byte streams, reads bring memory of their own. @param {File} file @returns {Reader} */
+function readerOf(file) {
+  try {
+    return /** @type {Reader} */ (file.stream().getReader({ mode: "byob" }));
+  } catch {
+    return /** @type {Reader} */ (/** @type {unknown} */ (file.stream().getReader()));
+  }
 }

@@ -14,7 +14,9 @@ from pyodide.ffi import JsException, create_proxy, to_js
 
 from bitnet.errors import InUse, StorageFull
 from bitnet.host import Room
+from bitnet.host.answers import Answer
 from bitnet.host.memory import address_of
+from bitnet.host.streams import StreamBody
 
 FOLDER = "bitnet-tab"
 FULL = "QuotaExceededError"
@@ -197,17 +199,18 @@ class OpfsFile:
 
 
 async def _sha256_here(file: Any, tell: Callable[[int], object]) -> str:
-    """The hash by this interpreter, in slices, so that other work goes on between them."""
+    """The hash by this interpreter, in pieces, so that other work goes on between them."""
     digest, n_read = hashlib.sha256(), 0
     buffer = bytearray(HASHED_AT_ONCE_BYTES)
-    while n_read < file.size:
-        part = js.Uint8Array.new(await file.slice(n_read, n_read + len(buffer)).arrayBuffer())
-        n_bytes = int(part.length)
-        _heap(address_of(buffer), n_bytes).set(part)
-        digest.update(memoryview(buffer)[:n_bytes])
-        n_read += n_bytes
-        tell(n_read)
-        await asyncio.sleep(0)
+    body = StreamBody(file.stream(), file.name, Answer(int(file.size), 0, validator="", accepts_ranges=True))
+    try:
+        while n_bytes := await body.read_into(address_of(buffer), len(buffer)):
+            digest.update(memoryview(buffer)[:n_bytes])
+            n_read += n_bytes
+            tell(n_read)
+            await asyncio.sleep(0)
+    finally:
+        await body.close()
     return digest.hexdigest()
 
 
