@@ -90,9 +90,10 @@ class NotFound(FetchError):
 
 class Refused(FetchError):
     def __init__(self, url: str, status: int) -> None:
-        advice = "check that the address is public"
-        if status in (401, 403):
-            advice = "the model is private, or its licence must be accepted there first; give an access token"
+        advice = {
+            401: "the model is private or gated; give an access token",
+            403: "its licence must be accepted there first, or the access token is not for it",
+        }.get(status, "check that the address is public")
         super().__init__(f"The server answered {url} with HTTP status {status}: {advice}.")
 
 
@@ -107,7 +108,8 @@ class Busy(FetchError):
     """*retry_after_s* is when the server wants to be asked again, None if it does not say."""
 
     def __init__(self, url: str, status: int, retry_after_s: float | None = None) -> None:
-        super().__init__(f"The server of {url} is busy (HTTP status {status}): try again in a few minutes.")
+        trouble = {429: "asks for fewer requests", 503: "is overloaded"}.get(status, "has failed")
+        super().__init__(f"The server of {url} {trouble} (HTTP status {status}): try again in a few minutes.")
         self.retry_after_s = retry_after_s
 
 

@@ -6,14 +6,23 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from bitnet import engine
 from bitnet.delivery import Control, Delivery, Origin, Shelf, resolve_one
-from bitnet.errors import BadArgument, DamagedFile, ExchangeFailed, SourceChanged
+from bitnet.errors import (
+    BadArgument,
+    BadFile,
+    BitNetError,
+    DamagedFile,
+    ExchangeFailed,
+    FetchError,
+    SourceChanged,
+    Unsupported,
+)
 from bitnet.host import Host, this_host
 from bitnet.model import Model, describe, precision_of
 from bitnet.ranks import Cores, Ranks
@@ -106,8 +115,8 @@ async def load(
     try:
         try:
             model = await read(begin())
-        except (DamagedFile, SourceChanged) as error:
-            model = await read(await _begin_again(begin, error, control))
+        except (BadFile, DamagedFile, SourceChanged, Unsupported) as error:
+            model = await read(await _begin_again(begin, report.delivery, error, control))
     finally:
         report.end()
         await header.end()
@@ -143,15 +152,27 @@ async def _start_ranks(
 
 
 async def _begin_again(
-    begin: Callable[[], Delivery], error: DamagedFile | SourceChanged, control: Control
+    begin: Callable[[], Delivery], before: Delivery | None, error: BitNetError, control: Control
 ) -> Delivery:
-    """After bytes that a model must not get any more of: with a mended file, or with a new one."""
-    if isinstance(error, DamagedFile):
-        control.say("receiving", remark=f"{error} It is being repaired.")
-        with suppress(SourceChanged):  # then nothing is stored any more, and it is fetched anew
-            await begin().mend()
-    else:
-        control.say("receiving", remark=f"{error} This has begun.")
+    """After bytes that a model must not get any more of: with a mended file, or with a new one.
+
+    Raises:
+        BitNetError: The *error*, where that cannot help.
+    """
+    remark = f"{error} This has begun."
+    if not isinstance(error, SourceChanged):
+        if before is None or not before.from_storage_bytes:
+            raise error
+        try:
+            # What is damaged may look strange before it is found to be damaged.
+            if not await begin().mend():
+                raise error
+            remark = f"The stored file of {before.origin.title} was damaged: it was repaired."
+        except SourceChanged as changed:  # nothing is stored any more
+            remark = f"{changed} This has begun."
+        except FetchError:
+            raise error from None
+    control.say("receiving", remark=remark)
     return begin()
 
 

@@ -41,6 +41,7 @@ SAID = (
     "Content Security Policy",
     "Mixed",
     "mixed",
+    "Failed to load resource",
 )
 
 Ask = Callable[[str, str], list[object]]
@@ -128,3 +129,22 @@ def test_an_unencrypted_address_on_an_encrypted_page_is_named(ask: Ask) -> None:
     assert kind == "Blocked"
     assert "begins with http://" in str(sentence)
     assert DROP_IT in str(sentence)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (401, "Refused", "the model is private or gated; give an access token"),
+        (403, "Refused", "its licence must be accepted there first"),
+        (404, "NotFound", "check the address or path"),
+        (416, "RangeRefused", "load the model from its beginning"),
+        (429, "Busy", "asks for fewer requests"),
+        (500, "Busy", "has failed"),
+    ],
+)
+def test_every_status_has_a_sentence(
+    ask: Ask, site: str, faults: FaultServer, status: int, kind: str, words: str
+) -> None:
+    found, sentence = ask(site, f"{faults.address}/status={status},*/model.gguf")
+    assert found == kind
+    assert words in str(sentence)

@@ -13,17 +13,21 @@ from typing import Any
 import bitnet
 import pytest
 from bitnet import Control, Origin, Progress, Shelf, Stored, resolve
-from bitnet.delivery import Part, resolve_one
+from bitnet.delivery import Delivery, Part, resolve_one
+from bitnet.delivery.hub import parse
 from bitnet.delivery.transfer import Transfer
 from bitnet.errors import (
     BadArgument,
     BadFile,
     Busy,
     ConnectionBroken,
+    DamagedFile,
     NotFound,
+    RangeRefused,
     Refused,
     SourceChanged,
     Unreachable,
+    Unsupported,
 )
 from bitnet.host import Host
 from bitnet.loading import PATIENCE_S
@@ -140,8 +144,11 @@ def test_the_bytes_are_the_same_whatever_the_server_does(server: Any, host: Host
         ("status=404,*", NotFound, "Nothing was found", 1),
         ("status=401,*", Refused, "give an access token", 1),
         ("status=403,*", Refused, "licence must be accepted", 1),
-        ("status=418,*", Refused, "status 418", 1),
-        ("status=503,*", Busy, "status 503", 6),
+        ("status=418,*", Refused, "status 418: check that the address is public", 1),
+        ("status=416,*", RangeRefused, "does not give .* from byte 0 on", 1),
+        ("status=429,*", Busy, "asks for fewer requests", 6),
+        ("status=500,*", Busy, "has failed", 6),
+        ("status=503,*", Busy, "is overloaded", 6),
         ("drop=100000,0,*", ConnectionBroken, "after 100,000 of", 6),
         ("length=+5", ConnectionBroken, "broke after", None),
         ("drop=100000/change=2", SourceChanged, "has changed", 2),
@@ -291,15 +298,45 @@ def test_the_hash_is_compared_and_a_wrong_file_is_not_used_again(
     assert len(n_bytes_asked(server, other)) == 3, "fetched again each time"
 
 
-def test_a_damaged_stored_file_is_mended_while_it_is_loaded(server: Any, host: Host, expected: bytes) -> None:
-    url = f"{server.address}/validator=date/model.gguf"
+#: What its check finds in the end, what no ternary weight may be, and what is not even GGUF.
+@pytest.mark.parametrize(("at", "damage"), [(HALF, b"damage"), (HALF, b"\xff" * 5000), (0, b"no GGUF")])
+def test_a_damaged_stored_file_is_mended_while_it_is_loaded(
+    server: Any, host: Host, expected: bytes, at: int, damage: bytes
+) -> None:
+    url = f"{server.address}/validator=date/{at}{len(damage)}/model.gguf"
     asyncio.run(load(url, host, keep=True))
-    [file] = [path for path in Path(host.files._path).iterdir() if path.suffix == ".gguf"]  # type: ignore[union-attr]
-    file.write_bytes(DATA[:HALF] + b"damage" + DATA[HALF + 6 :])
+    [file] = Path(host.files._path).glob("*.gguf")  # type: ignore[union-attr]
+    file.write_bytes(DATA[:at] + damage + DATA[at + len(damage) :])
     seen: list[Progress] = []
     assert asyncio.run(load(url, host, on_progress=seen.append)) == expected
     assert file.read_bytes() == DATA
-    assert "is damaged at byte 0" in seen[-1].remark
+    assert "was damaged: it was repaired" in seen[-1].remark
+
+
+def test_a_damaged_stored_file_that_cannot_be_mended_is_said_to_be_damaged(host: Host) -> None:
+    with FaultServer({"model.gguf": DATA}) as gone:
+        url = f"{gone.address}/model.gguf"
+        asyncio.run(load(url, host, keep=True))
+    [file] = Path(host.files._path).glob("*.gguf")  # type: ignore[union-attr]
+    file.write_bytes(DATA[:HALF] + b"damage" + DATA[HALF + 6 :])
+    with pytest.raises(DamagedFile, match="repair it, or delete it"):
+        asyncio.run(load(url, host))
+
+
+def test_a_stored_file_that_is_no_model_is_not_fetched_again(host: Host) -> None:
+    with FaultServer({"model.gguf": DATA.replace(b"bitnet-b1.58", b"mystery-arch")}) as server:
+        url = f"{server.address}/model.gguf"
+        origin = Origin("strange", (Part(url),))
+        asyncio.run(kept(origin, host))
+        n_requests = len(server.requests)
+        with pytest.raises(Unsupported):
+            asyncio.run(load(url, host))
+        assert len(server.requests) == n_requests
+
+
+async def kept(origin: Origin, host: Host) -> None:
+    """Store *origin*, whatever it is."""
+    await Delivery(origin, host, keep=True, control=quick()).fetch(lambda _: None)
 
 
 def test_two_loads_of_one_file_store_it_once(server: Any, host: Host, expected: bytes) -> None:
@@ -389,6 +426,33 @@ def hub(server: Any) -> Any:
     server.repositories["maker/secret"] = {"model.gguf": DATA}
     server.tokens["maker/secret"] = "hf_token"
     return server
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("maker/model", ("maker/model", "main", "")),
+        ("maker/model@v1.0", ("maker/model", "v1.0", "")),
+        ("maker/model:a-i2_s.gguf", ("maker/model", "main", "a-i2_s.gguf")),
+        ("maker/model@refs/pr/2:sub/a.gguf", ("maker/model", "refs/pr/2", "sub/a.gguf")),
+        ("https://hub/maker/model", ("maker/model", "main", "")),
+        ("https://hub/maker/model/tree/v1.0", ("maker/model", "v1.0", "")),
+        ("https://hub/maker/model/blob/main/sub/a.gguf?x=1", ("maker/model", "main", "sub/a.gguf")),
+        ("folder/model.gguf", None),
+        ("https://elsewhere/maker/model", None),
+    ],
+)
+def test_a_name_at_the_hub_is_repository_revision_and_file(
+    name: str, expected: tuple[str, str, str] | None
+) -> None:
+    found = parse(name, "https://hub")
+    assert (found and (found.repo, found.revision, found.file)) == expected
+
+
+def test_a_revision_is_asked_for(hub: Any, host: Host) -> None:
+    origin = asyncio.run(resolve_one("maker/one-gguf@v1.0:model-i2_s.gguf", host, hub=hub.address))
+    assert origin.source == f"{hub.address}/maker/one-gguf/resolve/v1.0/model-i2_s.gguf"
+    assert hub.requests[-1].path.startswith("/api/models/maker/one-gguf/tree/v1.0?")
 
 
 def test_a_repository_with_one_model_is_that_model(hub: Any, host: Host, expected: bytes) -> None:
