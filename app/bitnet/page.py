@@ -120,6 +120,7 @@ class Page:
             "keep": lambda fields, _: storage.keep(fields["key"]),
             "delete_now": lambda fields, _: storage.delete(fields["key"]),
             "verify": lambda fields, _: storage.verify(fields["key"]),
+            "repair": lambda fields, _: storage.repair(fields["key"], models.token),
             "export": lambda fields, _: storage.export(fields["key"]),
             "settings": lambda fields, _: preferences.change(fields),
             "not_isolated": lambda *_: preferences.stay(),

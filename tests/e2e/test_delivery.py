@@ -29,6 +29,7 @@ from fault_server import FaultServer
 LARGE_BYTES = 60_000_000
 HALF_WAY = LARGE_BYTES * 2 // 5
 RATE = 12_000_000  # bytes a second: slow enough to be seen
+CHUNK_BYTES = 8 << 20
 IN_USE = "BitNet b1.58 Tiny Tales 40M is still in use."
 
 
@@ -236,6 +237,96 @@ def test_a_file_with_another_hash_is_an_alert(guest: Visitor, server: FaultServe
     expect(guest.alert).to_contain_text("its SHA-256 is another one", timeout=START_MS)
     guest.alert.get_by_role("button", name="Show the models").click()
     expect(guest.page.locator("#stored")).to_contain_text("damaged")
+
+
+#: Bytes of the large stored file become others.
+DAMAGE = """async (begin) => {
+  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("bitnet-tab");
+  for await (const handle of folder.values()) {
+    if ((await handle.getFile()).size !== 60_000_000) continue;
+    const stream = await handle.createWritable({ keepExistingData: true });
+    await stream.write({ type: "write", position: begin, data: "damage" });
+    await stream.close();
+  }
+}"""
+
+
+def test_a_damaged_stored_model_is_not_fetched_by_a_reload_and_is_repaired_when_asked_for(
+    guest: Visitor, server: FaultServer, large: bytes
+) -> None:
+    server.repositories["maker/large"] = {"large.gguf": large}
+    imitate_the_hub(guest, server, options="rate=100000000")
+    begin(guest, "maker/large")
+    assert_answers(guest)
+    card = stored(guest, "60.0 MB")
+    expect(card).to_contain_text("· verified", timeout=START_MS)
+    guest.page.evaluate(DAMAGE, CHUNK_BYTES + 1000)
+    card.get_by_role("button", name="Verify").click()
+    expect(guest.alert).to_contain_text("repair it, or delete it", timeout=START_MS)
+    expect(card).to_contain_text("damaged")
+    n_requests, n_asked = len(begins(server)), len(guest.requests)
+
+    guest.page.reload()
+    guest.wait_until("ready")
+    expect(guest.page.locator("#model-name")).to_contain_text("Tiny Tales")
+    notice = guest.page.locator("#status")
+    expect(notice).to_contain_text("is damaged and not used")
+    assert len(begins(server)) == n_requests
+    assert not any("huggingface" in url for url in guest.requests[n_asked:])
+
+    notice.get_by_role("button", name="Repair").click()
+    expect(notice).to_contain_text("is repaired: 8.4 MB were fetched again", timeout=START_MS)
+    assert set(begins(server)[n_requests:]) == {CHUNK_BYTES}, "the bad chunk alone"
+    n_requests = len(begins(server))
+    card = stored(guest, "60.0 MB")
+    expect(card).to_contain_text("· verified")
+    card.get_by_role("button", name="Open stored").click()
+    assert_answers(guest)
+    assert len(begins(server)) == n_requests
+
+
+def test_a_second_tab_waits_for_the_download_of_the_first_and_takes_what_it_has_stored(
+    guest: Visitor, server: FaultServer
+) -> None:
+    address = f"{server.address}/stall={HALF_WAY}/large.gguf"
+    begin(guest, address)
+    expect(guest.button("Pause")).to_be_visible(timeout=START_MS)
+    other = Visitor(guest.context, guest.site)
+    other.allow(server.address)
+    other.open("/?temperature=0")
+    other.wait_until("ready")
+    other.load_url(address)
+    expect(loading(other)).to_contain_text("another tab is fetching it")
+    guest.page.bring_to_front()
+    guest.button("Pause").click()
+    guest.button("Continue").click()
+    assert_answers(guest)
+    other.page.bring_to_front()
+    assert_answers(other)
+    other.check()
+    assert len(begins(server)) == 2, "the first tab has asked for the beginning and for the rest"
+
+
+#: Counts how often the page asks, and lets the browser answer.
+NOTE_PERSIST = """
+if (navigator.storage) { // an empty page has none
+  window.asked = 0;
+  const persist = navigator.storage.persist.bind(navigator.storage);
+  navigator.storage.persist = () => (window.asked++, persist());
+}
+"""
+
+
+def test_the_browser_is_asked_to_keep_the_storage_when_a_download_is_agreed_to(
+    visit: Visit, server: FaultServer
+) -> None:
+    visitor = visit("/?temperature=0", before=NOTE_PERSIST)
+    visitor.allow(server.address)
+    visitor.wait_until("ready")
+    assert visitor.page.evaluate("window.asked") == 0
+    begin(visitor, f"{server.address}/large.gguf")
+    assert_answers(visitor)
+    assert visitor.page.evaluate("window.asked") == 1
 
 
 @pytest.fixture

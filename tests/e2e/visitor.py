@@ -44,7 +44,7 @@ class Visitor:
         wrong = [line for line in self._wrong if not any(part in line for part in self._allowed)]
         self._wrong.clear()
         self._allowed.clear()
-        assert wrong == []
+        assert wrong == [], "\n".join(wrong)
 
     def leave(self) -> None:
         self.context.close()

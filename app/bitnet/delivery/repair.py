@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bitnet.delivery.control import Control
 from bitnet.delivery.journal import Journal, data_name, key_of, write_journal
@@ -25,7 +26,7 @@ async def repair_file(
     n_fetched = 0
     try:
         buffer = bytearray(journal.chunk_bytes)
-        for begin, end in runs(bad_chunks(file, journal, buffer), journal.chunk_bytes):
+        for begin, end in runs(await bad_chunks(file, journal, buffer), journal.chunk_bytes):
             transfer = Transfer(
                 host,
                 journal.url,
@@ -56,8 +57,9 @@ async def repair_file(
     return n_fetched
 
 
-def bad_chunks(file: File, journal: Journal, buffer: bytearray) -> Iterator[int]:
-    """Offsets of the chunks that are not what was written."""
+async def bad_chunks(file: File, journal: Journal, buffer: bytearray) -> list[int]:
+    """Offsets of the chunks that are not what was written; other work goes on between two of them."""
+    found = []
     for number, check in enumerate(journal.checks):
         begin = number * journal.chunk_bytes
         n_bytes = min(journal.chunk_bytes, journal.received_bytes - begin)
@@ -67,13 +69,15 @@ def bad_chunks(file: File, journal: Journal, buffer: bytearray) -> Iterator[int]
         ):
             n_read += n
         if zlib.crc32(memoryview(buffer)[:n_read]) != check or n_read < n_bytes:
-            yield begin
+            found.append(begin)
+        await asyncio.sleep(0)
+    return found
 
 
-def runs(begins: Iterator[int], chunk_bytes: int) -> Iterator[tuple[int, int]]:
+def runs(begins: Sequence[int], chunk_bytes: int) -> Iterator[tuple[int, int]]:
     """Chunks that follow each other as one range."""
     first = last = None
-    for begin in [*begins]:
+    for begin in begins:
         if first is None or last is None or begin != last:
             if first is not None and last is not None:
                 yield first, last

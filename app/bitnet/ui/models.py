@@ -72,7 +72,8 @@ class Models:
         self._control = Control()
         self._origin: Origin | None = None  # of the model that is being opened, or was last
         self._reply: asyncio.Future[int] | None = None  # what the visitor answers
-        self._token = ""
+        #: The visitor's access token of Hugging Face, which is stored nowhere.
+        self.token = ""
         self._is_first = True  # of all models that have been opened
         self.opened: Opened | None = None
 
@@ -92,7 +93,7 @@ class Models:
         Args:
             token: For private repositories; it is kept until the page closes.
         """
-        self._token = token or self._token
+        self.token = token or self.token
         self._begin(lambda: self._open(name, name.rsplit("/", 1)[-1] or name))
 
     def open_files(self, files: list[Any]) -> None:
@@ -151,7 +152,7 @@ class Models:
         screen.show(states.catalogue_read(screen.state, offers))
         name = self._query.model or await self._before_reload() or offers[0].name
         await self._open(name, name.rsplit("/", 1)[-1])
-        self._storage.offer_unfinished()
+        self._storage.offer_help()
 
     async def _before_reload(self) -> str:
         """The model that this tab had in use, if it is stored: a reload fetches nothing again."""
@@ -170,7 +171,7 @@ class Models:
         screen.show(states.loading_began(screen.state, title))
         self._origin = None
         try:
-            origins = await resolve(given, self._host, token=self._token)
+            origins = await resolve(given, self._host, token=self.token)
         except BitNetError as error:
             screen.show(states.loading_failed(screen.state, str(error)))
             return
@@ -293,12 +294,15 @@ class Models:
             self._screen.show_at_leisure(state)
 
     async def _tick(self) -> None:
-        """Show the last bytes before a silence, and count down while a transfer waits to try again."""
+        """Show the last bytes before a silence and how slow that makes it, or count down to the next try."""
         while True:
             await asyncio.sleep(TICK_S)
             state = self._screen.state
-            if state.opening and state.opening.retry_in_s is not None:
-                state = states.retrying_in(state, max(0.0, state.opening.retry_in_s - TICK_S))
+            opening = state.opening
+            if opening and opening.retry_in_s is not None:
+                state = states.retrying_in(state, max(0.0, opening.retry_in_s - TICK_S))
+            elif opening and opening.progress and not opening.asks:
+                state = states.bytes_arrived(state, opening.progress, time.monotonic())
             self._screen.show(state)
 
     async def _say_what_is_kept(self) -> None:

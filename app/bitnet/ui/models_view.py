@@ -44,13 +44,13 @@ def _facts(model: ModelCard | None, cores: str, remarks: tuple[str, ...]) -> tup
 @lru_cache(maxsize=64)
 def _offer(card: ModelCard) -> Node:
     name = f"catalogue-{card.name}"
-    size = f"{amounts.size(card.size_bytes)} · " if card.size_bytes else ""
+    size = amounts.size(card.size_bytes) if card.size_bytes else "size shown before the download"
     return Node(
         "li",
         name,
         children=(
             Node("strong", f"{name}-title", text=card.title),
-            Node("span", f"{name}-facts", {"class": "muted"}, f"{size}{card.licence}"),
+            Node("span", f"{name}-facts", {"class": "muted"}, f"{size} · {card.licence}"),
             Node("p", f"{name}-about", text=card.description),
             button(
                 f"{name}-open", "Open", "open_named", f"Open {card.title}", name=card.name, closes="models"
@@ -96,6 +96,8 @@ def _actions(name: str, card: StoredCard) -> Node:
         if card.checkable and card.checked_bytes is None:
             buttons.append(button(f"{name}-verify", "Verify", "verify", f"Verify {title}", key=key))
         buttons.append(button(f"{name}-export", "Export", "export", f"Export {title}", key=key))
+    elif card.checked_bytes is None:
+        buttons.append(button(f"{name}-repair", "Repair", "repair", f"Repair {title}", key=key))
     buttons.append(button(f"{name}-delete", "Delete", "delete", f"Delete {title}", key=key))
     return Node("div", f"{name}-actions", {"class": "actions"}, children=tuple(buttons))
 

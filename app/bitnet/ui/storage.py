@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from bitnet.delivery import Origin, Shelf, Stored
+from bitnet.delivery import Origin, Shelf, Stored, resolve_one
 from bitnet.errors import BitNetError
 from bitnet.host import Host
 from bitnet.ui import amounts, cards
@@ -30,7 +30,7 @@ class Storage:
 
     def __init__(self, host: Host, screen: Screen, hand: Callable[[Any], None]) -> None:
         self._shelf = Shelf(host.files, host) if host.files else None
-        self._screen, self._hand = screen, hand
+        self._host, self._screen, self._hand = host, screen, hand
         self._tasks: set[asyncio.Task[None]] = set()
         if self._shelf is None:
             self._show(Shown(why_none=host.why_no_files))
@@ -70,19 +70,23 @@ class Storage:
         advice = f"delete {names} first to keep it" if names else "it will be used, but not kept"
         return f"only {amounts.size(free)} left on this device: {advice}"
 
-    def offer_unfinished(self) -> None:
-        """A download that was broken off, unless there is something else to say."""
+    def offer_help(self) -> None:
+        """For what is damaged, or was not finished, unless there is something else to say."""
         state = self._screen.state
         if state.alert or self._shelf is None:
             return
-        if card := next((card for card in state.shelf.cards if not card.complete), None):
+        alert = None
+        if card := next((card for card in state.shelf.cards if card.check == "damaged"), None):
+            alert = Alert(f"The stored copy of {card.title} is damaged and not used.", "repair", card.key)
+        elif card := next((card for card in state.shelf.cards if not card.complete), None):
             sentence = f"The download of {card.title} was not finished: {card.amount}."
-            alert = Alert(sentence, "open_stored", card.key, is_problem=False)
-            self._screen.show(replace(state, alert=alert))
+            alert = Alert(sentence, "open_stored", card.key)
+        if alert:
+            self._screen.show(replace(state, alert=replace(alert, is_problem=False)))
 
     def watch(self, verification: asyncio.Task[bool | None], title: str) -> None:
         """A model that has just been stored is compared with what it should be."""
-        self._begin(lambda: self._tell(verification, title))
+        self._begin(lambda: self._watch(verification, title))
 
     # ---- What a visitor may ask for ----
 
@@ -101,6 +105,10 @@ class Storage:
 
     def verify(self, key: str) -> None:
         self._begin(lambda: self._verify(key))
+
+    def repair(self, key: str, token: str) -> None:
+        """*token* is for private models."""
+        self._begin(lambda: self._repair(key, token))
 
     def export(self, key: str) -> None:
         self._begin(lambda: self._export(key))
@@ -139,30 +147,56 @@ class Storage:
 
     async def _verify(self, key: str) -> None:
         card = self._screen.state.shelf.card(key)
+        if card and await self._compare(key) is False:
+            self._warn(card.title, "repair it, or delete it and download it again")
+
+    async def _watch(self, verification: asyncio.Task[bool | None], title: str) -> None:
+        try:
+            verified = await verification
+        finally:
+            await self.refresh()
+        if verified is False:
+            self._warn(title, "delete it, and download it again")
+
+    async def _repair(self, key: str, token: str) -> None:
+        """Fetch again what is not what was written, then see whether the whole is what it should be."""
+        card = self._screen.state.shelf.card(key)
         if self._shelf is None or card is None:
             return
+        self._say(f"{card.title} is being repaired.")
+        origin = await resolve_one(card.url, self._host, token=token)
+        n_bytes = await self._shelf.repair(key, headers=origin.headers)
+        if await self._compare(key) is False:
+            self._warn(card.title, "delete it, and download it again")
+        else:
+            self._say(f"{card.title} is repaired: {amounts.size(n_bytes)} were fetched again.")
+
+    async def _compare(self, key: str) -> bool | None:
+        """Whether a model has the SHA-256 that it should have; the page shows how far that is."""
+        if self._shelf is None:
+            return None
 
         def report(n_bytes: int) -> None:
             shelf = self._screen.state.shelf.with_check(key, n_bytes)
             self._screen.show_at_leisure(replace(self._screen.state, shelf=shelf))
 
         self._show(self._screen.state.shelf.with_check(key, 0), ["focus", "stored-title"])
-        await self._tell(asyncio.create_task(self._shelf.verify(key, report)), card.title, key)
-
-    async def _tell(self, verification: asyncio.Task[bool | None], title: str, key: str = "") -> None:
         try:
-            verified = await verification
+            return await self._shelf.verify(key, report)
         finally:
             self._screen.state = replace(
                 self._screen.state, shelf=self._screen.state.shelf.with_check(key, None)
             )
             await self.refresh()
-        if verified is False:
-            sentence = (
-                f"{title} is not the file that its source publishes (its SHA-256 is another one): "
-                "do not rely on it, delete it, and download it again."
-            )
-            self._screen.show(replace(self._screen.state, alert=Alert(sentence, "models")))
+
+    def _warn(self, title: str, advice: str) -> None:
+        sentence = f"{title} is not the file that its source publishes (its SHA-256 is another one): "
+        self._screen.show(
+            replace(self._screen.state, alert=Alert(f"{sentence}do not rely on it; {advice}.", "models"))
+        )
+
+    def _say(self, sentence: str) -> None:
+        self._screen.show(replace(self._screen.state, alert=Alert(sentence, is_problem=False)))
 
     async def _export(self, key: str) -> None:
         if self._shelf:

@@ -42,7 +42,7 @@ class StoredCard:
             done = 100 * self.checked_bytes // max(1, self.received_bytes)
             parts.append(f"being verified: {done} %")
         elif self.check == "damaged":
-            parts.append("damaged: not what its source publishes; delete it, and load it again")
+            parts.append("damaged: not what its source publishes; repair it, or delete it")
         elif self.complete:
             words = "not verified yet" if self.checkable else "no hash is known to verify it by"
             parts.append("verified" if self.check == "verified" else words)

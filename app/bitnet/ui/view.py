@@ -152,6 +152,7 @@ def _composer(state: State) -> View:
 OFFERS = {
     "new_chat": ("new_chat", "Start over"),
     "open_stored": ("open_stored", "Continue"),
+    "repair": ("repair", "Repair"),
     "undo": ("undo", "Undo"),
     "restore_chat": ("restore_chat", "Undo"),
 }

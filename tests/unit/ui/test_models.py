@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from urllib.parse import urlencode
 
 import bitnet
 import pytest
+from bitnet import Origin
+from bitnet.delivery import Part
 from bitnet.errors import NotReady, OutOfMemory
-from bitnet.host import Host
+from bitnet.host import Host, Room
 from bitnet.ui import models
 from test_page import READY, Sheet
 from worlds import needs_sockets
@@ -112,6 +115,7 @@ def test_what_has_arrived_is_kept_and_offered(
         visitor = Visitor(host, str(tiny_tales))
         await visitor.begin(address)
         await visitor.sees("1.2 MB of 1.7 MB")
+        await visitor.sees('["attribute", "loading-actions", "hidden", null]')  # though nothing more comes
         visitor.does("pause")
         await visitor.sees("\\u00b7 paused")
         visitor.does("cancel")
@@ -223,5 +227,70 @@ def test_where_nothing_can_be_stored_a_model_runs_all_the_same(
         await visitor.sees("nothing of it is kept. Models cannot be kept here")
         await visitor.begin(f"{server.address}/large.gguf")
         await visitor.sees(READY)
+
+    asyncio.run(run())
+
+
+class Small(Folder):  # type: ignore[misc, valid-type]
+    """Storage with room for *free_bytes*."""
+
+    free_bytes = 1_000_000_000
+
+    async def room(self) -> Room:
+        return Room((await super().room()).used_bytes, self.free_bytes)
+
+
+def test_without_room_the_model_that_was_not_used_for_longest_is_named(
+    tiny_tales: Path, seeded: Path, server: Any, host: Host, tmp_path: Path
+) -> None:
+    host.files = files = Small(tmp_path / "small")
+    server.files |= {"older.gguf": seeded.read_bytes(), "newer.gguf": seeded.read_bytes()}
+
+    async def run() -> None:
+        for name in ("older", "newer"):
+            (await bitnet.load(f"{server.address}/{name}.gguf", host=host, keep=True)).close()
+        files.free_bytes = 1_000_000
+        visitor = Visitor(host, str(tiny_tales))
+        await visitor.sees(READY)
+        visitor.does("open_url", url=f"{server.address}/large.gguf")
+        await visitor.sees("only 1.0 MB left on this device: delete older.gguf (1.7 MB) first to keep it")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_a_damaged_model_is_repaired_or_said_to_be_another_one(
+    tiny_tales: Path, seeded: Path, server: Any, host: Host, helps: bool
+) -> None:
+    data = seeded.read_bytes()
+    sha256 = hashlib.sha256(data if helps else b"another").hexdigest()
+    url = f"{server.address}/large.gguf"
+
+    async def run() -> None:
+        assert host.files
+        origin = Origin("Big", (Part(url, len(data), sha256),))
+        model = await bitnet.load(origin, host=host, keep=True)
+        model.close()
+        assert model.verification
+        await model.verification
+        [path] = Path(host.files._path).glob("*.gguf")  # type: ignore[attr-defined]
+        if helps:
+            path.write_bytes(data[:1_000_000] + b"damage" + data[1_000_006:])
+        n_requests = len(server.requests)
+        visitor = Visitor(host, str(tiny_tales))
+        await visitor.sees(READY)
+        if helps:
+            visitor.does("verify", key=visitor.key)
+            await visitor.sees("repair it, or delete it and download it again")
+        else:
+            await visitor.sees("The stored copy of Big is damaged and not used.")
+        assert len(server.requests) == n_requests
+        visitor.does("repair", key=visitor.key)
+        if helps:
+            await visitor.sees("Big is repaired: 1.7 MB were fetched again.")
+            assert path.read_bytes() == data
+        else:
+            await visitor.sees("do not rely on it; delete it, and download it again")
+        assert len(server.requests) == n_requests + helps
 
     asyncio.run(run())

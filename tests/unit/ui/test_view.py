@@ -223,8 +223,8 @@ def test_a_part_of_a_model_can_be_continued() -> None:
     assert offered(replace(STORED, complete=False)) == ["Delete Big", "Continue Big"]
 
 
-def test_a_damaged_model_can_only_be_deleted() -> None:
-    assert offered(replace(STORED, check="damaged")) == ["Delete Big"]
+def test_a_damaged_model_can_be_repaired_or_deleted_but_not_opened() -> None:
+    assert offered(replace(STORED, check="damaged")) == ["Delete Big", "Repair Big"]
 
 
 def test_a_model_is_deleted_when_that_is_said_twice() -> None:
@@ -237,3 +237,10 @@ def test_news_are_no_alert() -> None:
     assert "alert" not in nodes
     assert nodes["status"].attributes["role"] == "status"
     assert nodes["alert-offer"].attributes["data-key"] == "k1"
+
+
+def test_an_offer_whose_size_nobody_has_noted_says_when_it_is_known() -> None:
+    for size_bytes, words in ((15_000_000, "15.0 MB · MIT"), (None, "size shown before the download · MIT")):
+        card = replace(MODEL, size_bytes=size_bytes)
+        nodes = shown(states.catalogue_read(State(), (card,)))
+        assert nodes["catalogue-tiny-facts"].text == words
