@@ -128,6 +128,12 @@ test-published: build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) ##
 	    $(PYTHON) tools/published "$(MODEL)" $(if $(WIKITEXT),--wikitext "$(WIKITEXT)") $(if $(WINDOWS),--windows $(WINDOWS)) \
 	    $(if $(MAX_TOKENS),--max-tokens $(MAX_TOKENS))
 
+.PHONY: soak
+soak: build/dist.complete $(VENV)/.dev $(VENV)/.installed $(NATIVE) ## 100 times all that ends a model's life, in CPython and Chromium: nothing may grow
+	SOAK_CYCLES=100 $(PYTHON) -m pytest tests/unit/test_soak.py --capture=no
+	eval "$$($(PYTHON) tools/browsers.py --install)"; \
+	    SOAK_CYCLES=100 $(PYTHON) -m pytest tests/e2e/test_soak.py --browser chromium --capture=no
+
 ##@ Measure it
 
 # QUICK=1: the embedded model only, a minute. RANKS=2: with two workers too. Measured beside: LLAMA_CPP=1, the native one
