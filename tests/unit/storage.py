@@ -42,6 +42,26 @@ async def texts_are_replaced_whole(files: Files) -> None:
     assert await files.read_text("one.json") == "short"
 
 
+async def a_text_is_read_whole_while_others_replace_and_remove_it(files: Files) -> None:
+    texts = {letter * 100_000 for letter in "ab"}
+
+    async def change() -> None:
+        for _ in range(20):
+            for text in texts:
+                await files.write_text("one.json", text)
+            await files.remove("one.json")
+
+    changing = asyncio.create_task(change())
+    seen = set()
+    try:
+        while not changing.done():
+            seen.add(await files.read_text("one.json"))
+            await asyncio.sleep(0)
+    finally:
+        await changing
+    assert seen <= {None, "", *texts}  # a new one may be empty for a moment
+
+
 async def bytes_are_written_and_read_at_any_place(files: Files) -> None:
     file = await files.open("model.gguf")
     assert file.size == 0
@@ -197,6 +217,7 @@ async def remains_of_a_saved_session_are_deleted_unless_it_is_being_written(file
 
 CHECKS = [
     texts_are_replaced_whole,
+    a_text_is_read_whole_while_others_replace_and_remove_it,
     bytes_are_written_and_read_at_any_place,
     what_is_removed_is_gone,
     a_lock_has_one_owner,

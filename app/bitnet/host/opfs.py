@@ -22,6 +22,8 @@ FOLDER = "bitnet-tab"
 FULL = "QuotaExceededError"
 #: A tab that was just closed may hold its files for a moment.
 OPEN_TRIES, OPEN_EVERY_S = 15, 0.2
+#: What reading a File says when another one has taken its place, or none; how often that is tried again.
+REPLACED, READ_TRIES = ("AbortError", "NotFoundError", "NotReadableError"), 10
 HASHED_AT_ONCE_BYTES = 1 << 20
 
 
@@ -51,8 +53,15 @@ class Opfs:
         return sorted([name async for name in (await self._opened()).keys()])  # noqa: SIM118 - not a dict
 
     async def read_text(self, name: str) -> str | None:
-        file = await self._file(name)
-        return None if file is None else str(await file.text())
+        for _ in range(READ_TRIES):
+            if (file := await self._file(name)) is None:
+                return None
+            try:
+                return str(await file.text())
+            except JsException as error:
+                if error.name not in REPLACED:
+                    raise
+        raise InUse(name)
 
     async def write_text(self, name: str, text: str) -> None:
         handle = await self._made(name, len(text))
