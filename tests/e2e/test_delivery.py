@@ -159,7 +159,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_its_beginning(
 ) -> None:
     guest.allow("ERR_")
     begin(guest, f"{server.address}/rate={RATE}/drop={HALF_WAY}/change=2/large.gguf")
-    expect(guest.page.locator("#loading-remark")).to_contain_text("has changed")
+    expect(guest.page.locator("#loading-remark")).to_contain_text("has changed", timeout=START_MS)
     assert_answers(guest)
 
 

@@ -62,8 +62,7 @@ class Alert:
     """A problem, in one sentence, or news that are none.
 
     *offer* names a button that helps: "new_chat", "open_stored", "repair", "undo" or "models"; "" for none.
-    *key* is
-    that of the stored model which the button is about.
+    *key* is that of the stored model which the button is about.
     """
 
     sentence: str

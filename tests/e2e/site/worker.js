@@ -19,13 +19,14 @@ let ranks, storage; // of the first message
 
 addEventListener("message", async ({ data: { ports, code, data } }) => {
   if (ports) return ([ranks, storage] = [ranksFrom(ports.ranks), storageFrom(ports.storage)]);
+  const globals = (await started).toPy({ data });
   try {
-    const pyodide = await started;
-    const globals = pyodide.toPy({ data });
     globals.set("ranks", ranks);
     globals.set("storage", storage);
-    postMessage({ result: await pyodide.runPythonAsync(code, { globals }) });
+    postMessage({ result: await (await started).runPythonAsync(code, { globals }) });
   } catch (error) {
     postMessage({ error: String(error) });
+  } finally {
+    globals.destroy();
   }
 });
