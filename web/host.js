@@ -259,6 +259,7 @@ function tellOfChats() {
 chats.addEventListener("toggle", tellOfChats);
 beside.addEventListener("change", tellOfChats);
 tellOfChats();
+element("open-chats").hidden = false; // where scripts run; its picture cannot be fetched from a file:// page
 
 /** @param {HTMLFormElement} form */
 function fieldsOf(form) {

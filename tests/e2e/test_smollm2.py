@@ -34,7 +34,7 @@ def test_answers_in_the_chat_are_those_of_llama_cpp(visit: Visit) -> None:
         visitor.begin_anew()
         visitor.ask(chat["question"])
         n = n_clear(chat["margins"])
-        clear, answer = "".join(chat["pieces"][:n]), visitor.answer.text_content()
+        clear, answer = "".join(chat["pieces"][:n]), visitor.source()
         assert (answer if n == len(chat["ids"]) else answer[: len(clear)]) == clear
         n_compared += n
     assert n_compared >= LEAST_COMPARED

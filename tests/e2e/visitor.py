@@ -10,6 +10,12 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Request
 START_MS = 60_000  # two shared cores, a cold cache: a person would wait seconds
 ANSWER_MS = 60_000
 
+# The conversation is kept in the tab, each message as [id, parent, role, text, remark].
+SOURCE = """() => {
+  const {chat} = JSON.parse(sessionStorage.getItem("bitnet-tab:conversation"));
+  return chat.entries.find(([id]) => id === chat.leaf)[3];
+}"""
+
 
 class Visitor:
     def __init__(self, context: BrowserContext, site: str) -> None:
@@ -99,6 +105,11 @@ class Visitor:
         expect(self.answer).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
         expect(self.root).to_have_attribute("data-state", "ready")
         return self.answer.inner_text()
+
+    def source(self) -> str:
+        """What the model wrote as its last answer, before it became what is seen."""
+        written: str = self.page.evaluate(SOURCE)
+        return written
 
     def begin_anew(self) -> None:
         self.page.keyboard.press("Escape")  # closes a dialog, or stops an answer
