@@ -61,8 +61,8 @@ class Offer:
 class Alert:
     """A problem, in one sentence, or news that are none.
 
-    *offer* names a button that helps: "new_chat", "open_stored", "repair", "undo" or "models"; "" for none.
-    *key* is that of the stored model which the button is about.
+    *offer* names a button that helps: "new_chat", "open_stored", "repair", "undo",
+    "restore_chat" or "models"; "" for none. *key* is that of the stored model which the button is about.
     """
 
     sentence: str
