@@ -15,7 +15,10 @@ from bitnet.ranks import Ranks
 from bitnet.records import KvPrecision, Progress
 from bitnet.shares import Shares
 
-SLICE_TOKENS = 32  # of a prompt between two turns of the event loop
+# Tokens of a prompt between two turns of the event loop. The more, the less work each is; the fewer, the
+# sooner Stop is heard: after a slice that took longer than SLICE_S they become shorter.
+LEAST_SLICE_TOKENS, MOST_SLICE_TOKENS = 16, 64
+SLICE_S = 1.5
 READ_BYTES = 4 << 20  # at most per read, so that progress is reported and the event loop runs
 DEFAULT_CONTEXT = (
     4096  # positions at most, where nobody asks for more: models of 131,072 would want gigabytes
@@ -131,6 +134,7 @@ class Engine:
         self.model, self.session, self.kv, self.n_files = model, session, kv, n_files
         self.n_vocab, self.capacity = session.n_vocab, session.capacity
         self.ids: list[int] = []  # what the KV cache holds
+        self._slice_tokens = MOST_SLICE_TOKENS
         self._user: object = None  # the one piece of work that owns the session
 
     def matrices_s(self, n_times: int) -> float:
@@ -214,15 +218,24 @@ class Engine:
                 break
             kept += 1
         self.rewind(kept)
-        for start in range(kept, len(ids), SLICE_TOKENS):
-            part = ids[start : start + SLICE_TOKENS]
-            self.session.prefill(part, want_logits=start + len(part) == len(ids))
-            self.ids += part
-            on_progress(start + len(part) - kept, len(ids) - kept)
+        while len(self.ids) < len(ids) and self.owned_by(user):
+            self._run_slice(ids)
+            on_progress(len(self.ids) - kept, len(ids) - kept)
             await asyncio.sleep(0)
-            if not self.owned_by(user):
-                break
         return len(ids) - kept
+
+    def _run_slice(self, ids: Sequence[int]) -> None:
+        """Run the next tokens of the prompt *ids*, as many as can be waited for."""
+        begin = len(self.ids)
+        part = ids[begin : begin + self._slice_tokens]
+        clock = time.perf_counter()
+        self.session.prefill(part, want_logits=begin + len(part) == len(ids))
+        duration = time.perf_counter() - clock
+        self.ids += part
+        if duration > SLICE_S:
+            self._slice_tokens = max(self._slice_tokens // 2, LEAST_SLICE_TOKENS)
+        elif duration < SLICE_S / 3:
+            self._slice_tokens = min(2 * self._slice_tokens, MOST_SLICE_TOKENS)
 
     def rewind(self, n_positions: int) -> None:
         """Keep only the first *n_positions* of the KV cache."""

@@ -136,7 +136,7 @@ def test_the_event_loop_runs_between_tokens_and_slices_of_the_prompt(story_model
         return turns
 
     story_model.engine.rewind(0)
-    assert asyncio.run(count()) >= 5 + 9  # five slices of 32, and nine steps of decode
+    assert asyncio.run(count()) >= 3 + 9  # three slices of at most 64, and nine steps of decode
 
 
 def test_a_prompt_says_how_far_it_has_been_run(story_model: bitnet.Model) -> None:
@@ -144,11 +144,29 @@ def test_a_prompt_says_how_far_it_has_been_run(story_model: bitnet.Model) -> Non
     seen: list[tuple[int, int]] = []
     ids = list(range(100))
     asyncio.run(collect(story_model.generate(ids, max_tokens=1, on_prompt=lambda *n: seen.append(n))))
-    assert seen == [(32, 100), (64, 100), (96, 100), (100, 100)]
+    assert seen == [(64, 100), (100, 100)]
     seen.clear()
-    longer = [*ids, *range(40)]
+    longer = [*ids, *range(80)]
     asyncio.run(collect(story_model.generate(longer, max_tokens=1, on_prompt=lambda *n: seen.append(n))))
-    assert seen == [(32, 40), (40, 40)], "what the KV cache holds is not run again"
+    assert seen == [(64, 80), (80, 80)], "what the KV cache holds is not run again"
+
+
+def test_slices_of_a_prompt_that_take_long_become_shorter(
+    story_model: bitnet.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(slice_s: float) -> list[int]:
+        monkeypatch.setattr("bitnet.engine.SLICE_S", slice_s)
+        story_model.engine.rewind(0)
+        seen: list[int] = []
+        asyncio.run(
+            collect(
+                story_model.generate(list(range(200)), max_tokens=1, on_prompt=lambda n, _: seen.append(n))
+            )
+        )
+        return seen
+
+    assert ends(slice_s=0.0) == [64, 96, 112, 128, 144, 160, 176, 192, 200]
+    assert ends(slice_s=60.0) == [16, 48, 112, 176, 200]
 
 
 async def begun(model: bitnet.Model, n_characters: int) -> tuple[str, str]:

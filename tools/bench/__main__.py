@@ -23,7 +23,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(PROJECT / "tools")]
 
-import report  # noqa: E402 - found through the line above
+import alone  # noqa: E402 - found through the line above
+import report  # noqa: E402
 import start  # noqa: E402
 from bitnet_cpp import BitnetCpp  # noqa: E402
 from columns import Column, Figures, merged, say  # noqa: E402
@@ -39,7 +40,6 @@ from places import (  # noqa: E402
     site,
 )
 from playwright.sync_api import Browser, Playwright, sync_playwright  # noqa: E402
-from processes import PeakMemory  # noqa: E402
 from targets import EMBEDDED, MODEL, PEERS_MODEL, SIX_BIT_HEAD  # noqa: E402
 
 RESULTS = PROJECT / "bench/results/results.jsonl"
@@ -96,11 +96,8 @@ class Bench:
         name = f"{place}, {ranks} ranks" if ranks > 1 else place
         column = self.add(name, version_of(browser), model, measure)
         say(f"{name}: loading {model}")
-        with PeakMemory() as peak:
-            source = engine.address(model_path(model))
-            column.take(engine.ask("load", source=source, context_length=CONTEXT_LENGTH, ranks=ranks))
-        if browser:
-            column.take({"peak_tab_bytes": peak.n_bytes})
+        source = engine.address(model_path(model))
+        column.take(engine.ask("load", source=source, context_length=CONTEXT_LENGTH, ranks=ranks))
         engine.ask("resize", context_length=ROUND_CONTEXT_LENGTH)
         return column, engine
 
@@ -176,12 +173,18 @@ def measure_start(playwright: Playwright, name: str, address: str, asked: list[s
     return start.measure(playwright, name, address, asked)
 
 
+def measure_memory(name: str, address: str, asked: list[str]) -> Figures:
+    say(f"{name}: the memory of a tab with {MODEL}")
+    return alone.measure(name, address, asked, MODEL, CONTEXT_LENGTH)
+
+
 def measure_all(arguments: argparse.Namespace) -> list[Column]:
     names = ["chromium", *(["firefox"] if arguments.firefox else [])]
     with ExitStack() as stack:
         playwright = stack.enter_context(sync_playwright())
         address, asked = stack.enter_context(site())
         starts = {name: measure_start(playwright, name, address, asked) for name in names}
+        memories = {} if arguments.quick else {name: measure_memory(name, address, asked) for name in names}
         browsers: dict[str, Browser | None] = {"native": None}
         for name in names:
             browsers[name] = stack.enter_context(closing(launch(playwright, name)))
@@ -197,6 +200,9 @@ def measure_all(arguments: argparse.Namespace) -> list[Column]:
         bench.lengthen(arguments.contexts)
         for name, figures in starts.items():
             bench.columns.append(column := Column(name, version_of(browsers[name]), EMBEDDED))
+            column.take(figures)
+        for name, figures in memories.items():
+            bench.columns.append(column := Column(name, version_of(browsers[name]), MODEL))
             column.take(figures)
     return merged(bench.columns)
 

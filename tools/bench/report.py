@@ -124,15 +124,25 @@ def loading_table(run: Run, lines: Sequence[Line]) -> str:
     for line in lines:
         if "load_ms" not in (figures := line["figures"]):
             continue
-        megabytes = (figures.get(name, 0) / 1e6 for name in ("heap_growth_bytes", "peak_tab_bytes"))
+        growth = figures.get("heap_growth_bytes", 0) / 1e6
         rows.append(
             [
                 f"{line['model']}, {line['place']}",
                 number(run.seconds, "load_ms", line["place"], line["model"]),
-                *(f"{value:.0f}" if value else "-" for value in megabytes),
+                f"{growth:.0f}" if growth else "-",
             ]
         )
-    return table(["loading over loopback", "s", "memory grows by, MB", "greatest of the tab, MB"], rows)
+    return table(["loading over loopback", "s", "memory grows by, MB"], rows)
+
+
+def memory_table(run: Run, lines: Sequence[Line]) -> str:
+    names = {"page_loaded_bytes": "while it loads", "page_full_bytes": "its context of 512 full"}
+    places = [line["place"] for line in lines if "page_full_bytes" in line["figures"]]
+    rows: Rows = [
+        [label, *(f"{run.value(name, place, MODEL) / 1e6:.0f}" for place in places)]
+        for name, label in names.items()
+    ]
+    return table([f"greatest memory of a tab with {MODEL}, MB", *places], rows) if places else ""
 
 
 def bytes_table(run: Run) -> str:
@@ -175,6 +185,7 @@ def report(lines: Sequence[Line]) -> str:
             limits_table(run, lines),
             table(["one thread", "decode, tokens/s", "prefill, tokens/s"], peers(run)),
             loading_table(run, lines),
+            memory_table(run, lines),
             start_table(run, lines),
             bytes_table(run),
         ]

@@ -178,7 +178,7 @@ BN_API size_t bn_session_position(const bn_session* session) BN_NOEXCEPT; /* tok
 BN_API bn_status bn_session_rewind(bn_session* session, size_t n_positions) BN_NOEXCEPT;
 
 /* Run n_tokens through the model from the current position on. Logits of the last one can be had only if
- * want_logits is not 0. Give long prompts in slices of 32 or so to stay responsive (multiples of 16 are the fastest):
+ * want_logits is not 0. Give long prompts in slices of 64 or so to stay responsive (multiples of 16 are the fastest):
  * any slicing gives the same bits. BN_CONTEXT_FULL leaves everything as it was. */
 BN_API bn_status bn_session_prefill(bn_session* session, const int32_t* tokens, size_t n_tokens,
                                     int32_t want_logits) BN_NOEXCEPT;

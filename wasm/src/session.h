@@ -44,7 +44,7 @@ struct IntegerAttention {
 class Session {
  public:
   // Tokens that go through a layer together; any grouping gives the same bits.
-  static constexpr size_t batch_size = 32;
+  static constexpr size_t batch_size = 64;
 
   // Memory for n_positions of context, KV cache and scratch together.
   static uint64_t bytes(const Model& model, size_t n_positions, KvPrecision precision);
