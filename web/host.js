@@ -1,4 +1,4 @@
-// The page's own script, and with answer.js the only one that writes to the DOM: it starts the worker, applies the
+// The page's own script, and with answer.js, shortcuts.js the only one that writes to the DOM: it starts the worker, applies the
 // patches that Python sends, and forwards what the visitor does. It decides nothing: what a button does is Python's
 // business.
 
@@ -7,6 +7,7 @@ import { copy } from "./clipboard.js";
 import { isolate, mayIsolate } from "./isolation.js";
 import { keepOffline } from "./offline.js";
 import { rankPort } from "./rank_workers.js";
+import { explain, listen } from "./shortcuts.js";
 import { storagePort } from "./storage_port.js";
 
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
@@ -259,7 +260,7 @@ function tellOfChats() {
 chats.addEventListener("toggle", tellOfChats);
 beside.addEventListener("change", tellOfChats);
 tellOfChats();
-element("open-chats").hidden = false; // where scripts run; its picture cannot be fetched from a file:// page
+for (const id of ["open-chats", "open-help"]) element(id).hidden = false; // where scripts run; their pictures cannot be fetched from a file:// page
 
 /** @param {HTMLFormElement} form */
 function fieldsOf(form) {
@@ -352,18 +353,44 @@ function openFiles(files, event = "open_files") {
   if (files?.length) tell(event, {}, [...files]);
 }
 
-document.addEventListener("keydown", (event) => {
-  if (event.isComposing) return; // Enter and Esc belong to the input method while it composes
-  const form = event.target instanceof Element ? event.target.closest("form") : null;
-  if (event.key === "Escape" && form?.dataset.dismissed) tell(form.dataset.dismissed);
-  else if (event.key === "Escape" && !document.querySelector("dialog[open]")) stop();
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && form?.dataset.dismissed) form.requestSubmit();
-  if (event.key === "Enter" && !event.shiftKey && event.target === message) {
-    event.preventDefault();
-    const button = /** @type {HTMLButtonElement} */ (element("send"));
-    if (button.dataset.action === "send" && !button.disabled) composer.requestSubmit(button);
-  }
-});
+/** The form of a message or title that is being edited. @param {KeyboardEvent} event */
+function editing({ target }) {
+  const form = target instanceof Element ? target.closest("form") : null;
+  return form?.dataset.dismissed ? form : null;
+}
+
+function send() {
+  const button = /** @type {HTMLButtonElement} */ (element("send"));
+  if (button.dataset.action === "send" && !button.disabled) composer.requestSubmit(button);
+}
+
+/** @param {KeyboardEvent} event */
+const isInMessage = ({ target }) => target === message;
+
+/** @type {import("./shortcuts.js").Shortcut[]} */
+const SHORTCUTS = [
+  { keys: "Enter", about: "Send the message", when: isInMessage, act: send },
+  { keys: "Shift+Enter", about: "New line in the message" },
+  {
+    keys: "Mod+Enter",
+    about: "Send the message, or save what is being edited",
+    when: (event) => isInMessage(event) || editing(event) !== null,
+    act: (event) => (isInMessage(event) ? send() : editing(event)?.requestSubmit()),
+  },
+  {
+    keys: "Escape",
+    about: "Leave what is being edited as it was",
+    when: (event) => editing(event) !== null,
+    act: (event) => tell(editing(event)?.dataset.dismissed ?? ""),
+  },
+  { keys: "Escape", about: "Stop the answer", when: () => !document.querySelector("dialog[open]"), act: stop },
+  { keys: "Escape", about: "Close a dialog" },
+  { keys: "Mod+Shift+O", about: "New chat", act: () => element("new-chat").click() },
+  { keys: "/", about: "Write a message", act: () => message.focus() },
+  { keys: "?", about: "Show this list", act: () => dialog("help").showModal() },
+];
+listen(SHORTCUTS);
+explain(SHORTCUTS, element("shortcuts"), /** @type {HTMLInputElement} */ (element("plain-keys")));
 
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {

@@ -53,6 +53,10 @@ def settings(visitor: Visitor) -> None:
     visitor.button("Settings").click()
 
 
+def shortcuts(visitor: Visitor) -> None:
+    visitor.button("Keyboard shortcuts").click()
+
+
 def conversations(visitor: Visitor) -> None:
     visitor.ask("What is 8 plus 6?")
     visitor.page.get_by_role("button", name="Conversations").click()
@@ -63,7 +67,7 @@ def deleted(visitor: Visitor) -> None:
     visitor.log.get_by_role("button", name="Delete question").click()
 
 
-STATES = (nothing, answered, edited, models, settings, conversations, deleted)
+STATES = (nothing, answered, edited, models, settings, shortcuts, conversations, deleted)
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
