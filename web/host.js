@@ -9,6 +9,7 @@ import { keepOffline } from "./offline.js";
 import { rankPort } from "./rank_workers.js";
 import { explain, listen } from "./shortcuts.js";
 import { storagePort } from "./storage_port.js";
+import { offerThemes } from "./theme_field.js";
 
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
@@ -391,6 +392,8 @@ const SHORTCUTS = [
 ];
 listen(SHORTCUTS);
 explain(SHORTCUTS, element("shortcuts"), /** @type {HTMLInputElement} */ (element("plain-keys")));
+
+offerThemes(/** @type {HTMLSelectElement} */ (element("theme")));
 
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
