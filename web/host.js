@@ -17,7 +17,7 @@ import { offerThemes } from "./theme_field.js";
 /** @typedef {import("./messages.js").Tree} Tree */
 
 const SNAPSHOT = "bitnet-tab:conversation";
-const TAGS = new Set("article button dd div dt form input li p span strong textarea".split(" "));
+const TAGS = new Set("article button dd div dt form input li option p span strong textarea".split(" "));
 const ATTRIBUTES = /^(aria-[a-z]+|data-[a-z-]+|class|disabled|hidden|max|name|placeholder|role|title|type|value)$/;
 const END_MARGIN_PX = 48;
 
@@ -333,6 +333,8 @@ document.addEventListener("change", ({ target }) => {
     openFiles(target.files, target.dataset.event);
     target.value = ""; // so that choosing the same file again is a change again
     finish(target);
+  } else if (target instanceof HTMLSelectElement && target.dataset.event) {
+    tell(target.dataset.event, { value: target.value });
   } else if (target instanceof HTMLElement) {
     const form = target.closest("form");
     if (form?.dataset.changes) tell(form.dataset.changes, fieldsOf(form));
@@ -343,8 +345,8 @@ document.addEventListener("change", ({ target }) => {
 document.addEventListener(
   "close",
   ({ target }) => {
-    const form = target instanceof HTMLDialogElement ? target.querySelector("form") : null;
-    if (form?.dataset.changes) tell(form.dataset.changes, fieldsOf(form));
+    const form = target instanceof HTMLDialogElement ? target.querySelector("form[data-changes]") : null;
+    if (form instanceof HTMLFormElement) tell(form.dataset.changes ?? "", fieldsOf(form));
   },
   { capture: true },
 );

@@ -21,6 +21,7 @@ from bitnet.ui import state as states
 from bitnet.ui.chats import Chats, Texts, new_chat
 from bitnet.ui.conversation_view import edit_field, entry_id
 from bitnet.ui.models import Models
+from bitnet.ui.own_presets import OwnPresets
 from bitnet.ui.patches import Patch, Patches, hand_to_page
 from bitnet.ui.preferences import Preferences
 from bitnet.ui.query import Query, parse_query
@@ -76,6 +77,7 @@ class Page:
             *(self._screen, query, self._models), restored=bool(saved), turns=self._turns
         )
         models, preferences = self._models, self._preferences
+        presets = OwnPresets(self._screen, texts, change=preferences.change)
         self._actions: Mapping[str, Callable[[Mapping[str, str], Any], None]] = {
             "send": lambda fields, _: self._ask(fields["text"], ["value", "message", ""]),
             "sample": lambda fields, _: self._ask(fields["text"]),
@@ -123,6 +125,13 @@ class Page:
             "repair": lambda fields, _: storage.repair(fields["key"], models.token),
             "export": lambda fields, _: storage.export(fields["key"]),
             "settings": lambda fields, _: preferences.change(fields),
+            "look_at_presets": lambda *_: self._lists.begin(presets.look),
+            "choose_preset": lambda fields, _: presets.choose(fields["value"]),
+            "save_preset": lambda fields, _: self._keeping.begin(lambda: presets.save(fields["name"])),
+            "rename_preset": lambda fields, _: self._keeping.begin(
+                lambda: presets.rename(fields["preset"], fields["name"])
+            ),
+            "delete_preset": lambda fields, _: self._keeping.begin(lambda: presets.delete(fields["name"])),
             "not_isolated": lambda *_: preferences.stay(),
             "reset_settings": lambda *_: preferences.reset(),
         }

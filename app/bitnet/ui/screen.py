@@ -64,7 +64,8 @@ class Screen:
 
     def show_settings(self, *, save: bool = False) -> None:
         """The visitor writes to these fields too, so they are set whether or not the state has changed."""
-        fields = self.state.settings.fields()
-        self.show(
-            self.state, *(["value", f"setting-{name}", text] for name, text in fields.items()), save=save
-        )
+        state = self.state
+        preset = state.presets.current(state.settings, state.defaults)
+        values = {f"setting-{name}": text for name, text in state.settings.fields().items()}
+        values["preset"] = preset.name if preset else ""
+        self.show(state, *(["value", *each] for each in values.items()), save=save)

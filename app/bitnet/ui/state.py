@@ -11,6 +11,7 @@ from bitnet.records import Message, Progress, Timings
 from bitnet.ui.chat_list import ChatList
 from bitnet.ui.conversation import Conversation, Entry
 from bitnet.ui.opening import Choice, Opening, Report
+from bitnet.ui.presets import Presets
 from bitnet.ui.settings import Settings
 from bitnet.ui.stored import Shelf
 
@@ -92,6 +93,7 @@ class State:
     chats: ChatList = field(default_factory=ChatList)
     settings: Settings = field(default_factory=Settings)
     defaults: Settings = field(default_factory=Settings)
+    presets: Presets = field(default_factory=Presets)
     alert: Alert | None = None
     settings_problem: str = ""
     #: Tokens in the KV cache after the last turn.

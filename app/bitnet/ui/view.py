@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from bitnet.ui import amounts, memory, sharing
+from bitnet.ui import amounts
 from bitnet.ui.chats_view import chats
 from bitnet.ui.conversation_view import messages
 from bitnet.ui.models_view import models
 from bitnet.ui.node import Node, View, button, disabled, hidden
-from bitnet.ui.settings import OWN
+from bitnet.ui.settings_view import settings
 from bitnet.ui.state import Alert, State
 
 #: At this share of the context length the page says that the end is near.
@@ -25,12 +25,7 @@ def view(state: State) -> View:
         *_composer(state),
         *chats(state),
         *models(state),
-        Node("", "settings-problem", children=_problem(state.settings_problem)),
-        Node("", "about-context", text=memory.about_context(state.model)),
-        Node("", "about-kv", text=memory.about_kv(state.model)),
-        Node("", "about-profile", text=memory.about_head(state.model)),
-        Node("", "about-ranks", text=sharing.about(state.cores, may_isolate=state.may_isolate)),
-        Node("", "field-own_template", hidden(state.settings.template != OWN)),
+        *settings(state),
     )
 
 
@@ -173,8 +168,3 @@ def _alert(alert: Alert | None) -> tuple[Node, ...]:
     parts.append(Node("button", "alert-dismiss", dismiss, "Dismiss"))
     role, look = ("alert", "notice") if alert.is_problem else ("status", "notice calm")
     return (Node("div", role, {"role": role, "class": look}, children=tuple(parts)),)
-
-
-@lru_cache(maxsize=8)
-def _problem(sentence: str) -> tuple[Node, ...]:
-    return (Node("p", "settings-alert", {"role": "alert", "class": "notice"}, sentence),) if sentence else ()
