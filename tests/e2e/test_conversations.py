@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Visit
+from conftest import DIST, Visit
 from playwright.sync_api import Locator, expect
 from visitor import ANSWER_MS, Visitor
 
+TINY = "models/tiny-tales/bitnet-tiny-i2_s.gguf"
 SUM, SUM_ANSWER = "What is 8 plus 6?", "8 plus 6 is 14."
 
 
@@ -180,6 +181,26 @@ def test_a_conversation_keeps_its_own_settings(visit: Visit) -> None:
     expect(visitor.page.locator("#setting-system")).to_have_value("")
     chat(visitor, "My name is Anna.").click()
     expect(visitor.page.locator("#setting-system")).to_have_value("Be kind.")
+
+
+def test_a_conversation_says_that_another_model_will_continue_it(visit: Visit, tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes((DIST / TINY).read_bytes().replace(b"Tiny Tales", b"Tall Tales"))
+    visitor = visit("/?temperature=0")
+    visitor.wait_until("ready")
+    visitor.ask(SUM)
+    handover = visitor.page.locator("#handover")
+    expect(handover).to_be_empty()
+    visitor.load_file(str(other))
+    expect(handover).to_have_text(
+        "Answered by BitNet b1.58 Tiny Tales 40M; BitNet b1.58 Tall Tales 40M will continue."
+    )
+    visitor.begin_anew()
+    expect(handover).to_be_empty()
+    chat(visitor, SUM).click()
+    expect(handover).to_contain_text("Tall Tales 40M will continue.")
+    visitor.ask("My name is Anna.")
+    expect(handover).to_be_empty()
 
 
 def test_conversations_go_into_a_file_and_come_back(visit: Visit, tmp_path: Path, browser_name: str) -> None:

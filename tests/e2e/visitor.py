@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Request
 START_MS = 60_000  # two shared cores, a cold cache: a person would wait seconds
 ANSWER_MS = 60_000
 
-# The conversation is kept in the tab, each message as [id, parent, role, text, remark].
+# The conversation is kept in the tab, each message as [id, parent, role, text, remark, model].
 SOURCE = """() => {
   const {chat} = JSON.parse(sessionStorage.getItem("bitnet-tab:conversation"));
   return chat.entries.find(([id]) => id === chat.leaf)[3];

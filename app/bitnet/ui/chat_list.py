@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bitnet.ui.conversation import Conversation
+from bitnet.ui.conversation import Conversation, Entry
 from bitnet.ui.settings import Settings
 
 #: Format of a record and of an exported file.
@@ -67,9 +67,11 @@ class Record:
 
     def markdown(self) -> str:
         """What is shown of it, for people to read."""
-        names = {"user": "You", "assistant": self.model or "Model"}
-        said = [f"**{names[entry.role]}**\n\n{entry.text}" for entry in self.chat.path if entry.text]
+        said = [f"**{self._name(entry)}**\n\n{entry.text}" for entry in self.chat.path if entry.text]
         return "\n\n".join([f"# {self.chat.title}", *said]) + "\n"
+
+    def _name(self, entry: Entry) -> str:
+        return "You" if entry.role == "user" else entry.model or self.model or "Model"
 
 
 @dataclass(frozen=True, slots=True)

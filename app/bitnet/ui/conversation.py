@@ -13,7 +13,10 @@ TITLE_CHARACTERS = 60
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message. *remark* stands under an answer; *parent* is what it follows, None for a first message."""
+    """One message. *remark* stands under an answer; *parent* is what it follows, None for a first message.
+
+    *model* is the title of the one that wrote it, "" for a person.
+    """
 
     id: int
     role: Role
@@ -21,6 +24,7 @@ class Entry:
     parent: int | None = None
     busy: bool = False
     remark: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,9 @@ class Conversation:
             "title": self.given_title,
             "pinned": self.pinned,
             "leaf": leaf,
-            "entries": [[entry.id, entry.parent, entry.role, entry.text, entry.remark] for entry in kept],
+            "entries": [
+                [entry.id, entry.parent, entry.role, entry.text, entry.remark, entry.model] for entry in kept
+            ],
         }
 
     @classmethod
@@ -156,12 +162,13 @@ class Conversation:
         """
         entries: list[Entry] = []
         known: set[int | None] = {None}
-        for number, parent, role, text, remark in data["entries"]:
+        for number, parent, role, text, remark, *model in data["entries"]:
             if parent not in known or number in known or role not in ("user", "assistant"):
                 raise ValueError(f"message {number!r} has no place in the conversation")
             if entries and number <= entries[-1].id:
                 raise ValueError(f"message {number!r} comes too late")
-            entries.append(Entry(int(number), role, str(text), parent, remark=str(remark)))
+            by = str(model[0]) if model else ""  # older ones do not say it
+            entries.append(Entry(int(number), role, str(text), parent, remark=str(remark), model=by))
             known.add(number)
         if data["leaf"] not in known:
             raise ValueError(f"there is no message {data['leaf']!r}")

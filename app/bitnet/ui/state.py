@@ -124,6 +124,11 @@ class State:
         """The answer that is being written, or was last."""
         return self.entries[-1]
 
+    @property
+    def answered_by(self) -> str:
+        """Title of the model that wrote last in this conversation, "" if that is not known."""
+        return next((entry.model for entry in reversed(self.entries) if entry.model), "")
+
     def messages(self) -> list[Message]:
         """The conversation as the model gets it, without an answer that is still empty."""
         system = [Message("system", self.settings.system)] if self.settings.system.strip() else []
@@ -230,6 +235,8 @@ def edited(state: State, number: int, text: str) -> State:
 
 
 def _answering(state: State, chat: Conversation) -> State:
+    title = state.model.title if state.model else ""
+    chat = chat.changed(chat.path[-1].id, model=title)
     return replace(_with_chat(state, chat), answering=True)
 
 

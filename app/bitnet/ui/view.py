@@ -101,7 +101,15 @@ def _conversation(state: State) -> View:
         *_offer(state),
         Node("", "samples", children=tuple(_sample(n, prompt) for n, prompt in enumerate(samples))),
         Node("", "log", children=messages(state)),
+        Node("", "handover", text=_handover(state)),
     )
+
+
+def _handover(state: State) -> str:
+    before = state.answered_by
+    if state.model is None or before in ("", state.model.title):
+        return ""
+    return f"Answered by {before}; {state.model.title} will continue."
 
 
 def _offer(state: State) -> View:

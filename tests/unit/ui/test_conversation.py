@@ -172,3 +172,11 @@ def test_what_is_no_conversation_is_refused(entries: Any) -> None:
 def test_an_unknown_last_message_is_refused() -> None:
     with pytest.raises(ValueError, match="no message 9"):
         Conversation.from_json({**GOOD, "leaf": 9})
+
+
+def test_answers_keep_who_wrote_them_and_older_conversations_do_not_say() -> None:
+    chat = Conversation("one").asked("Hello!").changed(1, text="Hi", busy=False, model="Tiny Model")
+    kept = chat.to_json()
+    assert Conversation.from_json(kept) == chat
+    older = {**kept, "entries": [entry[:5] for entry in kept["entries"]]}
+    assert Conversation.from_json(older).path[-1].model == ""

@@ -31,7 +31,7 @@ def test_a_question_comes_with_a_busy_answer() -> None:
     assert state.phase == "answering"
     assert state.entries == (
         Entry(0, "user", "Hello!"),
-        Entry(1, "assistant", "Hi there", 0, busy=True),
+        Entry(1, "assistant", "Hi there", 0, busy=True, model="Tiny Model"),
     )
 
 

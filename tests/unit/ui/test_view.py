@@ -54,6 +54,16 @@ def test_a_download_shows_its_bytes() -> None:
     assert nodes["progress"].attributes == {"max": "15000000", "value": "7500000"}
 
 
+def test_a_conversation_of_another_model_says_who_goes_on() -> None:
+    state = states.asked(READY, "Hello!")
+    assert shown(state)["handover"].text == ""
+    state = states.model_ready(states.piece_came(state, "Hi"), replace(MODEL, title="Large Model"))
+    assert shown(state)["handover"].text == "Answered by Tiny Model; Large Model will continue."
+    assert shown(states.model_let_go(state))["handover"].text == ""
+    again = states.asked(states.answered(state, "end", Timings(), 9), "And now?")
+    assert shown(again)["handover"].text == ""
+
+
 def test_a_long_question_shows_how_far_it_has_been_read() -> None:
     state = states.asked(READY, "A long question")
     nodes = shown(states.reading_went_on(state, 320, 1200))
