@@ -4,6 +4,7 @@
 
 import { Answer } from "./answer.js";
 import { copy } from "./clipboard.js";
+import { read, write } from "./device.js";
 import { isolate, mayIsolate } from "./isolation.js";
 import { keepOffline } from "./offline.js";
 import { rankPort } from "./rank_workers.js";
@@ -17,6 +18,7 @@ import { offerThemes } from "./theme_field.js";
 /** @typedef {import("./messages.js").Tree} Tree */
 
 const SNAPSHOT = "bitnet-tab:conversation";
+const DEVICE = "bitnet-tab:device";
 const TAGS = new Set("article button dd div dt form input li option p span strong textarea".split(" "));
 const ATTRIBUTES = /^(aria-[a-z]+|data-[a-z-]+|class|disabled|hidden|max|name|placeholder|role|title|type|value)$/;
 const END_MARGIN_PX = 48;
@@ -115,6 +117,8 @@ function apply(patch, answers) {
       return element(patch[1]).focus();
     case "save":
       return save(patch[1]);
+    case "keep":
+      return write(DEVICE, patch[1]);
     case "download":
       return hand(new File([patch[2]], patch[1]));
     case "isolate":
@@ -227,7 +231,7 @@ worker.addEventListener("error", (event) => {
 
 if (knowsModules) {
   const [ranks, storage] = [rankPort(), storagePort()];
-  post({ type: "start", query: location.search, saved: saved(), ranks, storage, mayIsolate }, [ranks, storage]);
+  post({ type: "start", query: location.search, saved: saved(), device: read(DEVICE), ranks, storage, mayIsolate }, [ranks, storage]);
 } else {
   worker.terminate();
   fail("This browser cannot run module workers, which the engine needs: update it, or use a current browser.");

@@ -24,6 +24,7 @@
  *   | ["remove", id: string]
  *   | ["focus", id: string]
  *   | ["save", snapshot: string]
+ *   | ["keep", settings: string]
  *   | ["download", name: string, text: string]
  *   | ["isolate", when: "now" | "next visit" | "never"]} Patch
  */
@@ -35,11 +36,12 @@
  */
 
 /**
- * `start` comes first and once. `saved` is the last snapshot that this tab was told to keep, or "". `ranks`: the page makes
+ * `start` comes first and once. `saved` is the last snapshot that this tab was told to save, `device` the
+ * settings that this device was told to keep, or "". `ranks`: the page makes
  * workers on its other side (see rank_workers.js), and does what only a page can for `storage` (see storage_port.js). `mayIsolate`: the page is
  * not isolated, but could be (see isolation.js).
  * `event`: they are numbered from 1 on.
- * @typedef {{ type: "start", query: string, saved: string, ranks: MessagePort, storage: MessagePort, mayIsolate: boolean }
+ * @typedef {{ type: "start", query: string, saved: string, device: string, ranks: MessagePort, storage: MessagePort, mayIsolate: boolean }
  *   | { type: "event", number: number, name: string, fields: Record<string, string>, files: File[] }} ToWorker
  */
 

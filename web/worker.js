@@ -7,7 +7,7 @@ import { textsFrom } from "./texts.js";
 
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
-/** @typedef {{ start(query: string, saved: string, ranks: object, storage: object, noStorage: string, texts: object,
+/** @typedef {{ start(query: string, saved: string, device: string, ranks: object, storage: object, noStorage: string, texts: object,
  *     mayIsolate: boolean): void,
  *   receive(number: number, name: string, fields: string, files: File[]): void }} PythonPage */
 
@@ -46,7 +46,7 @@ async function deliver(message) {
   if (message.type === "start") {
     const storage = storageFrom(message.storage);
     const [ranks, noStorage] = [ranksFrom(message.ranks), await storage.obstacle()];
-    page.start(message.query, message.saved, ranks, storage, noStorage, textsFrom(), message.mayIsolate);
+    page.start(message.query, message.saved, message.device, ranks, storage, noStorage, textsFrom(), message.mayIsolate);
   } else {
     page.receive(message.number, message.name, JSON.stringify(message.fields), message.files);
   }

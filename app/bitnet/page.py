@@ -40,6 +40,7 @@ class Page:
 
     Args:
         saved: The snapshot that this tab kept, "" for none.
+        device: The settings that this device keeps, "" for none.
         may_isolate: The page is not cross-origin isolated, but it could be.
         hand: Gives the visitor a file to keep.
         texts: Where conversations are kept beyond this tab, None where that is not possible.
@@ -53,6 +54,7 @@ class Page:
         query: Query,
         saved: str,
         *,
+        device: str = "",
         may_isolate: bool = False,
         hand: Callable[[Any], None] = hand_to_page,
         texts: Texts | None = None,
@@ -60,7 +62,7 @@ class Page:
     ) -> None:
         self._patches = patches
         state = State(chat=new_chat(), remarks=query.remarks, cores=host.cores(), may_isolate=may_isolate)
-        self._screen = Screen(states.restored(state, saved), patches)
+        self._screen = Screen(states.with_device(states.restored(state, saved), device), patches)
         self._turns = Work(self._screen, stopped=self._settle)
         self._chats = chats = Chats(self._screen, texts, between_turns=self._turns.begin)
         self._screen.keep = chats.keep
@@ -256,9 +258,16 @@ _page: Page | None = None
 
 
 def start(
-    query: str, saved: str, ranks: Any, storage: Any, no_storage: str, texts: Any, may_isolate: bool
+    query: str,
+    saved: str,
+    device: str,
+    ranks: Any,
+    storage: Any,
+    no_storage: str,
+    texts: Any,
+    may_isolate: bool,
 ) -> None:
-    """Begin: *query* is the page's ``location.search``, *saved* its last snapshot or "".
+    """Begin: *query* is the page's ``location.search``, *saved* and *device* what it keeps, or "".
 
     *ranks* is what ``ranksFrom`` of web/ranks.js gave, *storage* what ``storageFrom`` of web/storage.js gave,
     and *no_storage* its obstacle, *texts* what ``textsFrom`` of web/texts.js gave; *may_isolate* as ``Page``
@@ -270,7 +279,8 @@ def start(
     global _page
     asked = parse_query(query)
     host = BrowserHost(asked.kernel, ranks, storage, no_storage)
-    _page = Page(host, Patches(), asked, saved, may_isolate=may_isolate, texts=BrowserTexts(texts))
+    kept = BrowserTexts(texts)
+    _page = Page(host, Patches(), asked, saved, device=device, may_isolate=may_isolate, texts=kept)
 
 
 def receive(number: int, name: str, fields: str, files: Any) -> None:

@@ -83,6 +83,21 @@ def test_an_address_that_asks_for_the_impossible_is_told_so(visit: Visit) -> Non
     assert visitor.ask("Hello!")
 
 
+def test_a_new_tab_has_the_settings_of_this_device_alone(visit: Visit) -> None:
+    visitor = visit("/")
+    visitor.wait_until("ready")
+    visitor.button("Settings").click()
+    field(visitor, "KV cache").select_option("int8")
+    change(visitor, "Temperature", "0.3")
+    other = Visitor(visitor.context, visitor.site)
+    other.open("/")
+    other.wait_until("ready")
+    other.button("Settings").click()
+    expect(field(other, "KV cache")).to_have_value("int8")
+    expect(field(other, "Temperature")).to_have_value("0.7")
+    other.check()
+
+
 def test_an_answer_that_comes_late_overwrites_nothing_newer(visit: Visit) -> None:
     visitor = visit("/", before=HOLD_BACK)
     visitor.wait_until("ready")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -43,8 +44,10 @@ class Preferences:
         if opened is None:
             return
         defaults = Settings.of_sampling(opened.entry.sampling if opened.entry else {})
-        untouched = screen.state.settings == screen.state.defaults and not (is_first and self._restored)
-        settings, alert = defaults if untouched else screen.state.settings, screen.state.alert
+        settings, alert = screen.state.settings, screen.state.alert
+        is_usual = settings.chat_fields() == screen.state.defaults.chat_fields()
+        if is_usual and not (is_first and self._restored):
+            settings = settings.with_chat(defaults)
         if is_first:
             try:
                 settings = settings.with_fields(self._query.fields)
@@ -73,6 +76,8 @@ class Preferences:
         earlier, now = before.fields(), settings.fields()
         asked = {name: text for name, text in self._query.fields.items() if earlier[name] == now[name]}
         self._query = replace(self._query, fields=asked)  # the visitor has chosen the others since
+        if settings.device_fields() != before.device_fields():
+            screen.show(screen.state, ["keep", json.dumps(settings.device_fields())])
         if settings.ranks != before.ranks and self._change_ranks():
             return
         if settings.profile != before.profile and self._change_profile():

@@ -40,6 +40,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 TEXTS = ("system", *CHOICES, "template", "own_template")
 OTHERS = ("max_tokens", "context", "ranks", *TEXTS)  # what is no part of the sampling
 OF_THE_MODEL = ("context", "ranks", "kv", "profile", "template", "own_template")
+OF_THE_DEVICE = ("ranks", "kv", "profile")  # what this device keeps for all its tabs
 OWN = "own"  # the chat template that the visitor writes; "" is the model's, else a name of bitnet.formats
 
 
@@ -101,6 +102,10 @@ class Settings:
     def with_chat(self, other: Settings) -> Settings:
         """These settings with what *other* says for a conversation."""
         return self.with_fields(other.chat_fields())
+
+    def device_fields(self) -> dict[str, str]:
+        """The fields that belong to this device, whatever is opened on it."""
+        return {name: text for name, text in self.fields().items() if name in OF_THE_DEVICE}
 
     def to_json(self) -> dict[str, Any]:
         return self._values()

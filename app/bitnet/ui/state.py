@@ -339,6 +339,14 @@ def snapshot(state: State) -> str:
     return json.dumps({"version": 2, **kept})
 
 
+def with_device(state: State, kept: str) -> State:
+    """The state with the settings that this device keeps, JSON; what cannot be read is left aside."""
+    try:
+        return replace(state, settings=state.settings.with_fields(json.loads(kept)))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return state
+
+
 def restored(state: State, saved: str) -> State:
     """The state with what *saved* holds; a snapshot that cannot be read is left aside."""
     try:

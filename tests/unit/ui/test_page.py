@@ -123,6 +123,31 @@ def test_what_takes_less_memory_is_chosen_in_the_address_and_changed_in_the_sett
     assert weights[1] - weights[0] == loaded[0][0].info.raw["screen_bytes"] > 0
 
 
+def test_what_belongs_to_the_device_is_kept_and_leaves_the_model_its_sampling(tiny_tales: Path) -> None:
+    async def run() -> None:
+        kept = '{"kv": "int8", "profile": "lean"}'
+        sheet = Sheet(f"?{urlencode({'model': tiny_tales})}", this_host(), may_isolate=False, device=kept)
+        await sheet.wait_for(READY)
+        assert "in 8 bits" in sheet.text
+        sheet.page.receive(1, "settings", {"temperature": "0"}, [])
+        assert '"keep"' not in sheet.text
+        sheet.page.receive(2, "settings", {"kv": "f16"}, [])
+        fields = json.dumps({"ranks": "", "kv": "f16", "profile": "lean"})
+        await sheet.wait_for(json.dumps(["keep", fields]))
+
+    asyncio.run(run())
+
+
+def test_kept_settings_that_cannot_be_read_are_left_aside(tiny_tales: Path) -> None:
+    async def run(device: str) -> None:
+        sheet = Sheet(f"?{urlencode({'model': tiny_tales})}", this_host(), may_isolate=False, device=device)
+        await sheet.wait_for(READY)
+        assert '["value", "setting-kv", "f16"]' in sheet.text
+
+    for device in ("{", "[]", '{"kv": "int4"}', '{"kv": 3}'):
+        asyncio.run(run(device))
+
+
 class PlainHost:
     """This machine as a page that is not isolated shows it."""
 
