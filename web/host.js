@@ -11,6 +11,7 @@ import { rankPort } from "./rank_workers.js";
 import { explain, listen } from "./shortcuts.js";
 import { storagePort } from "./storage_port.js";
 import { offerThemes } from "./theme_field.js";
+import { goToToken, isAtToken, placeBeside } from "./tokens.js";
 
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
 /** @typedef {import("./messages.js").ToWorker} ToWorker */
@@ -20,7 +21,7 @@ import { offerThemes } from "./theme_field.js";
 const SNAPSHOT = "bitnet-tab:conversation";
 const DEVICE = "bitnet-tab:device";
 const TAGS = new Set("article button dd div dt form input li option p span strong textarea".split(" "));
-const ATTRIBUTES = /^(aria-[a-z]+|data-[a-z-]+|class|disabled|hidden|max|name|placeholder|role|title|type|value)$/;
+const ATTRIBUTES = /^(aria-[a-z]+|data-[a-z-]+|class|disabled|hidden|max|name|placeholder|role|tabindex|title|type|value)$/;
 const END_MARGIN_PX = 48;
 
 const scroller = element("scroller");
@@ -52,10 +53,21 @@ function element(id) {
 /** @param {Element} target @param {string} name @param {string | null} value */
 function setAttribute(target, name, value) {
   if (!ATTRIBUTES.test(name)) throw new Error(`The page sets no attribute "${name}".`);
-  if (name === "data-open") return value === null ? dialog(target.id).close() : dialog(target.id).showModal();
+  if (name === "data-open") return open(dialog(target.id), value);
   if (value === null) target.removeAttribute(name);
   else target.setAttribute(name, value);
   if (name === "aria-busy") answers.get(target)?.draw();
+}
+
+/**
+ * Show a dialog, or close it.
+ * @param {HTMLDialogElement} shown
+ * @param {string | null} where the id of an element that it belongs to, "" for none; null closes it
+ */
+function open(shown, where) {
+  if (where === null) return shown.close();
+  shown.showModal();
+  if (where) placeBeside(shown, element(where));
 }
 
 /** @param {Element} target @param {string} text */
@@ -392,6 +404,10 @@ const SHORTCUTS = [
   },
   { keys: "Escape", about: "Stop the answer", when: () => !document.querySelector("dialog[open]"), act: stop },
   { keys: "Escape", about: "Close a dialog" },
+  { keys: "ArrowLeft", about: "Among tokens: the one before", when: isAtToken, act: (event) => goToToken(event, (at) => at - 1) },
+  { keys: "ArrowRight", about: "Among tokens: the next", when: isAtToken, act: (event) => goToToken(event, (at) => at + 1) },
+  { keys: "Home", about: "Among tokens: the first", when: isAtToken, act: (event) => goToToken(event, () => 0) },
+  { keys: "End", about: "Among tokens: the last", when: isAtToken, act: (event) => goToToken(event, (_, last) => last) },
   { keys: "Mod+Shift+O", about: "New chat", act: () => element("new-chat").click() },
   { keys: "/", about: "Write a message", act: () => message.focus() },
   { keys: "?", about: "Show this list", act: () => dialog("help").showModal() },

@@ -14,7 +14,8 @@
  */
 
 /**
- * One change of the page. Elements are named by their id. The attribute "data-open" of a dialog shows it and closes it.
+ * One change of the page. Elements are named by their id. The attribute "data-open" of a dialog shows it and closes it;
+ * its value is the id of the element beside which the dialog stands, "" for none.
  * @typedef {["attribute", id: string, name: string, value: string | null]
  *   | ["text", id: string, text: string]
  *   | ["append", id: string, text: string]

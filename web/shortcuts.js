@@ -16,7 +16,7 @@ const PLAIN_OFF = "bitnet-tab:no-plain-keys";
 const FIELDS = "input, textarea, select";
 const IS_MAC = /Mac|iPhone|iPad/.test(navigator.userAgent);
 /** @type {Record<string, string>} */
-const CAPS = { Mod: IS_MAC ? "⌘" : "Ctrl", Escape: "Esc" };
+const CAPS = { Mod: IS_MAC ? "⌘" : "Ctrl", Escape: "Esc", ArrowLeft: "←", ArrowRight: "→" };
 
 const hasDialog = () => document.querySelector("dialog[open]") !== null;
 

@@ -14,6 +14,7 @@ from bitnet.errors import BadArgument, NotReady
 from bitnet.generation import Generation
 from bitnet.prompt import check_messages, encode_chat
 from bitnet.records import KV_PRECISIONS, KvPrecision, Message, ModelInfo, Sampling
+from bitnet.scoring import Scoring
 from bitnet.template import ChatTemplate
 
 
@@ -23,6 +24,7 @@ class Model:
     Attributes:
         info: What it is; a new one after ``resize`` and ``use_chat_template``.
         template: The chat template in use.
+        adds_space: The tokenizer puts a space before a text.
         verification: Compares the SHA-256 of a model that has been stored with what it should be: a task
             whose result is False if it is another one, None if nobody has said; None if there is no need.
     """
@@ -33,7 +35,7 @@ class Model:
         self._engine: engine.Engine | None = loaded
         raw = loaded.model.info()
         tokenizer = raw["tokenizer"]
-        self._adds_space = tokenizer["model"] == "llama" and _adds_space_prefix(raw["metadata"])
+        self.adds_space = tokenizer["model"] == "llama" and _adds_space_prefix(raw["metadata"])
         self.template = self._chat_template(raw, chat_template)
         self.info = describe(raw, loaded.kv, loaded.capacity, loaded.model.n_ranks, self.template.warnings)
 
@@ -117,7 +119,7 @@ class Model:
         """
         self.engine.check_tokens(ids)
         text = self.engine.model.pieces(ids, special=special).decode(errors="replace")
-        return text.removeprefix(" ") if self._adds_space else text
+        return text.removeprefix(" ") if self.adds_space else text
 
     def control_name(self, token: int | None) -> str:
         """Text of a control token; "" for every other token, and for None or -1 (there is no such token)."""
@@ -194,8 +196,37 @@ class Model:
             )
 
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
-        drop_space = self._adds_space and not continue_final_message
+        drop_space = self.adds_space and not continue_final_message
         return Turn(begin, (*stops, *self.template.stop), drop_space=drop_space)
+
+    def score(
+        self,
+        messages: Iterable[Message | dict[str, str]],
+        *,
+        top: int = 0,
+        on_prompt: Callable[[int, int], object] = lambda *_: None,
+    ) -> Scoring:
+        """The tokens of the answer that ends *messages*, with their logprobs, as a stream.
+
+        It takes about as long as the answer took: the model runs each token again. The tokens are those that
+        the tokenizer makes of the text.
+
+        Args:
+            top: How many of the most probable tokens of each place ``token.top`` holds.
+            on_prompt: As in ``generate``.
+        Raises:
+            BadArgument: There are no messages, or they are none; the last one is not the assistant's.
+        """
+        conversation = check_messages(messages)
+        if conversation[-1].role != "assistant":
+            raise BadArgument(
+                f"The message to score is of the {conversation[-1].role}: end with one of the assistant."
+            )
+        prompt_ids = encode_chat(conversation[:-1], self.template, self)
+        ids = self.tokenize(conversation[-1].content, add_special=False, parse_special=False)
+        return Scoring(
+            *(self.engine, prompt_ids, ids), n_top=top, drop_space=self.adds_space, on_prompt=on_prompt
+        )
 
     async def logits(self, ids: Sequence[int]) -> memoryview[float]:
         """Logits at every position of *ids*: float32, shape ``(len(ids), n_vocab)``, not normalised."""

@@ -28,6 +28,7 @@ from bitnet.ui.query import Query, parse_query
 from bitnet.ui.recall import Recall
 from bitnet.ui.screen import Screen
 from bitnet.ui.settings import Settings
+from bitnet.ui.spelling import Spelling
 from bitnet.ui.state import Alert, State
 from bitnet.ui.storage import Storage
 from bitnet.ui.work import Work
@@ -78,6 +79,7 @@ class Page:
         self._preferences = Preferences(
             *(self._screen, query, self._models), restored=bool(saved), turns=self._turns
         )
+        self._spelling = Spelling(self._screen, self._models, self._turns, self._recall)
         models, preferences = self._models, self._preferences
         presets = OwnPresets(self._screen, texts, change=preferences.change)
         self._actions: Mapping[str, Callable[[Mapping[str, str], Any], None]] = {
@@ -93,6 +95,10 @@ class Page:
                 states.version_shown, int(fields["entry"]), int(fields["step"])
             ),
             "delete_message": lambda fields, _: self._change(states.message_deleted, int(fields["entry"])),
+            "tokens": lambda fields, _: self._spelling.toggle(int(fields["entry"])),
+            "choose_token": lambda fields, _: self._spelling.choose(int(fields["place"])),
+            "leave_token": lambda *_: self._spelling.choose(None),
+            "branch": lambda fields, _: self._branch(int(fields["place"]), int(fields["n"])),
             "undo": lambda *_: self._change(states.deletion_undone),
             "new_chat": lambda *_: chats.begin_anew(),
             "open_chat": lambda fields, _: self._lists.begin(lambda: chats.open(fields["name"])),
@@ -162,6 +168,11 @@ class Page:
         if self._models.model and not state.answering:
             self._screen.show(change(state, number), save=True)
             self._turns.begin(self._answer)
+
+    def _branch(self, place: int, n: int) -> None:
+        """Have the answer go on from another token in the *place* of one."""
+        if self._screen.state.tokens:
+            self._answer_with(partial(states.branched, n=n), place)
 
     def _change(self, change: Callable[..., State], *arguments: Any) -> None:
         """What can be done to the conversation when nobody writes to it."""

@@ -45,6 +45,18 @@ def edited(visitor: Visitor) -> None:
     expect(visitor.page.get_by_role("textbox", name="Edit the question")).to_be_focused()
 
 
+def tokens(visitor: Visitor) -> None:
+    answered(visitor)
+    visitor.log.get_by_role("button", name="Show tokens").click()
+    expect(visitor.page.locator(".tokens > .muted")).to_be_empty()
+
+
+def alternatives(visitor: Visitor) -> None:
+    tokens(visitor)
+    visitor.page.locator(".token").first.click()
+    expect(visitor.page.get_by_role("dialog").get_by_role("listitem")).to_have_count(8)
+
+
 def models(visitor: Visitor) -> None:
     visitor.button("Models").click()
 
@@ -67,7 +79,18 @@ def deleted(visitor: Visitor) -> None:
     visitor.log.get_by_role("button", name="Delete question").click()
 
 
-STATES = (nothing, answered, edited, models, settings, shortcuts, conversations, deleted)
+STATES = (
+    nothing,
+    answered,
+    edited,
+    tokens,
+    alternatives,
+    models,
+    settings,
+    shortcuts,
+    conversations,
+    deleted,
+)
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)

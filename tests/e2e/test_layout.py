@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT, Visit
 from playwright.sync_api import Page, expect
+from visitor import ANSWER_MS
 
 SCREENSHOTS = PROJECT / "build/screenshots"
 STORY = "Tell me a short story about a rabbit named Momo who finds a shiny key."
@@ -79,6 +80,12 @@ def test_every_state_fits_and_is_legible(visit: Visit, browser_name: str, size: 
     visitor.ask("Hello!")
     visitor.ask(STORY)
     look(page, f"{size}-{theme}-2-chat", browser_name)
+    visitor.log.get_by_role("button", name="Show tokens").last.click()
+    expect(page.locator(".tokens > .muted")).to_be_empty(timeout=ANSWER_MS)
+    page.locator(".token").nth(5).click()
+    expect(page.get_by_role("dialog")).to_be_in_viewport(ratio=1)
+    look(page, f"{size}-{theme}-2-tokens", browser_name)
+    page.keyboard.press("Escape")
     visitor.button("Models").click()
     look(page, f"{size}-{theme}-3-models", browser_name)
     page.keyboard.press("Escape")

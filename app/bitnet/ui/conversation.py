@@ -119,6 +119,11 @@ class Conversation:
         """The answer, which is the last message, is written on."""
         return self.changed(number, busy=True, remark="")
 
+    def branched(self, number: int, text: str) -> Conversation:
+        """Another version beside this answer, which begins with *text* and is written on."""
+        answering = self.asked_again(number)
+        return answering.changed(answering.entries[-1].id, text=text)
+
     def switched(self, number: int, step: int) -> Conversation:
         """Another version in the place of this message, with what followed; at the ends nothing changes."""
         versions = self.versions()[self.entry(number).parent]

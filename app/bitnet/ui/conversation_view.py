@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bitnet.ui.conversation import Conversation, Entry
-from bitnet.ui.node import Node, disabled, does, icon
+from bitnet.ui.node import Node, disabled, does, hidden, icon
 from bitnet.ui.state import State
+from bitnet.ui.tokens_view import token_article
 
 #: Messages whose elements are kept in mind; a conversation that is longer costs time, and nothing else.
 MOST_ELEMENTS = 4096
@@ -27,23 +28,29 @@ def messages(state: State) -> tuple[Node, ...]:
         if entry.id == state.editing:
             nodes.append(_form(name, entry))
             continue
-        nodes.append(_article(name, entry))
+        spelled = state.tokens if state.tokens and state.tokens.entry == entry.id else None
+        nodes.append(_article(name, entry, is_hidden=spelled is not None))
+        if spelled:
+            nodes.append(token_article(name, spelled, entry.text))
         if not entry.busy:
             places = versions[entry.parent]
-            nodes.append(_below(name, entry, places.index(entry.id), len(places), entry is path[-1]))
+            place, is_last = places.index(entry.id), entry is path[-1]
+            nodes.append(_below(name, entry, place, len(places), is_last, shows_tokens=spelled is not None))
     return tuple(nodes)
 
 
 @lru_cache(maxsize=MOST_ELEMENTS)
-def _article(name: str, entry: Entry) -> Node:
+def _article(name: str, entry: Entry, *, is_hidden: bool) -> Node:
     busy = None if entry.role == "user" else "true" if entry.busy else "false"
     label = "You" if entry.role == "user" else "Answer"
     attributes = {"data-role": entry.role, "aria-busy": busy, "aria-label": label, "class": "entry"}
-    return Node("article", name, attributes, entry.text)
+    return Node("article", name, attributes | hidden(is_hidden), entry.text)
 
 
 @lru_cache(maxsize=MOST_ELEMENTS)
-def _below(name: str, entry: Entry, place: int, n_versions: int, is_last: bool) -> Node:
+def _below(
+    name: str, entry: Entry, place: int, n_versions: int, is_last: bool, *, shows_tokens: bool
+) -> Node:
     """The line under a message: how fast it came, which version it is, and what can be done with it."""
     words, number = "answer" if entry.role == "assistant" else "question", str(entry.id)
     buttons = [icon(f"{name}-copy", "copy", f"Copy {words}", {"data-copies": name})]
@@ -52,6 +59,9 @@ def _below(name: str, entry: Entry, place: int, n_versions: int, is_last: bool) 
         if is_last:
             goes_on = does("go_on_writing", entry=number)
             buttons.append(icon(f"{name}-more", "play", "Continue the answer", goes_on))
+        pressed = {"aria-pressed": "true" if shows_tokens else "false"}
+        spell = does("tokens", entry=number) | pressed
+        buttons.append(icon(f"{name}-spell", "whole-word", "Show tokens", spell))
     buttons.append(icon(f"{name}-edit", "pencil", f"Edit {words}", does("edit", entry=number)))
     delete = does("delete_message", entry=number, focus="message")
     buttons.append(icon(f"{name}-delete", "trash-2", f"Delete {words}", delete))
@@ -80,7 +90,7 @@ def edit_field(name: str) -> str:
 def _form(name: str, entry: Entry) -> Node:
     """In place of a message while it is edited."""
     asks = entry.role == "user"
-    hidden = {"type": "hidden", "name": "entry", "value": str(entry.id)}
+    number = {"type": "hidden", "name": "entry", "value": str(entry.id)}
     label = "Edit the question" if asks else "Edit the answer"
     text = {"name": "text", "aria-label": label}
     cancel = {"type": "button", "data-event": "leave", "data-focus": "message"}
@@ -91,7 +101,7 @@ def _form(name: str, entry: Entry) -> Node:
         Node("button", f"{name}-done", {"type": "submit", "class": "main"}, "Send" if asks else "Save"),
     )
     children = (
-        Node("input", f"{name}-entry", hidden),
+        Node("input", f"{name}-entry", number),
         Node("textarea", edit_field(name), text, entry.text),
         Node("div", f"{name}-edit-actions", {"class": "actions"}, children=actions),
     )

@@ -14,6 +14,7 @@ from bitnet.ui.opening import Choice, Opening, Report
 from bitnet.ui.presets import Presets
 from bitnet.ui.settings import Settings
 from bitnet.ui.stored import Shelf
+from bitnet.ui.tokens import Piece, Tokens
 
 Phase = Literal["starting", "loading", "ready", "answering", "error"]
 
@@ -88,6 +89,8 @@ class State:
     chat: Conversation = field(default_factory=lambda: Conversation(""))
     #: The message that is being edited.
     editing: int | None = None
+    #: The tokens of one answer, in place of what they make up.
+    tokens: Tokens | None = None
     #: The conversation before something of it was deleted.
     before: Conversation | None = None
     chats: ChatList = field(default_factory=ChatList)
@@ -129,11 +132,14 @@ class State:
         """Title of the model that wrote last in this conversation, "" if that is not known."""
         return next((entry.model for entry in reversed(self.entries) if entry.model), "")
 
-    def messages(self) -> list[Message]:
-        """The conversation as the model gets it, without an answer that is still empty."""
+    def messages(self, last: int | None = None) -> list[Message]:
+        """The conversation as the model gets it, without an answer that is still empty.
+
+        *last* is the message that it ends with, None for the last one of all.
+        """
         system = [Message("system", self.settings.system)] if self.settings.system.strip() else []
-        said = [Message(entry.role, entry.text) for entry in self.entries if entry.text]
-        return system + said
+        path = replace(self.chat, leaf=last).path if last is not None else self.entries
+        return system + [Message(entry.role, entry.text) for entry in path if entry.text]
 
 
 def work_failed(state: State, reason: str) -> State:
@@ -186,19 +192,19 @@ def retrying_in(state: State, seconds: float) -> State:
 
 def model_ready(state: State, model: ModelCard, address: str = "", offer: Offer | None = None) -> State:
     answers = replace(state, model=model, address=address, offer=offer)
-    return replace(answers, opening=None, failed=False, used_tokens=0)
+    return replace(answers, opening=None, failed=False, used_tokens=0, tokens=None)
 
 
 def model_let_go(state: State) -> State:
     """It has made room for the one that is being opened."""
-    return replace(state, model=None, used_tokens=0)
+    return replace(state, model=None, used_tokens=0, tokens=None)
 
 
 def model_changed(state: State, model: ModelCard) -> State:
     """Its context or chat template is another one; what a KV cache held that is gone has to be run again."""
     before = state.model
     same = before is not None and (before.context_length, before.kv) == (model.context_length, model.kv)
-    return replace(state, model=model, used_tokens=state.used_tokens if same else 0)
+    return replace(state, model=model, used_tokens=state.used_tokens if same else 0, tokens=None)
 
 
 def loading_failed(state: State, sentence: str) -> State:
@@ -241,7 +247,7 @@ def _answering(state: State, chat: Conversation) -> State:
 
 
 def _with_chat(state: State, chat: Conversation) -> State:
-    return replace(state, chat=chat, editing=None, before=None, alert=None)
+    return replace(state, chat=chat, editing=None, tokens=None, before=None, alert=None)
 
 
 def _with_answer(state: State, **changes: Any) -> State:
@@ -298,6 +304,35 @@ def describe(reason: str, timings: Timings) -> str:
 
 def _count(n_tokens: int) -> str:
     return f"{n_tokens:,} token" + ("" if n_tokens == 1 else "s")
+
+
+# ---- Tokens ----
+
+
+def tokens_asked(state: State, number: int) -> State:
+    """Those of an answer: they come one after the other."""
+    return replace(state, tokens=Tokens(number), editing=None, alert=None)
+
+
+def token_came(state: State, piece: Piece) -> State:
+    return replace(state, tokens=state.tokens.with_piece(piece)) if state.tokens else state
+
+
+def token_chosen(state: State, place: int | None) -> State:
+    """What else was likely in its *place* is shown; None: of none."""
+    return replace(state, tokens=replace(state.tokens, chosen=place)) if state.tokens else state
+
+
+def tokens_left(state: State) -> State:
+    return replace(state, tokens=None)
+
+
+def branched(state: State, place: int, n: int) -> State:
+    """The answer goes on from another token: the *n*-th alternative in a *place*."""
+    if state.tokens is None:
+        return state
+    text = state.tokens.text(place) + state.tokens.pieces[place].alternatives[n].text
+    return _answering(state, state.chat.branched(state.tokens.entry, text))
 
 
 # ---- The conversation ----

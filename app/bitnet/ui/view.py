@@ -6,11 +6,12 @@ from functools import lru_cache
 
 from bitnet.ui import amounts
 from bitnet.ui.chats_view import chats
-from bitnet.ui.conversation_view import messages
+from bitnet.ui.conversation_view import entry_id, messages
 from bitnet.ui.models_view import models
 from bitnet.ui.node import Node, View, button, disabled, hidden
 from bitnet.ui.settings_view import settings
 from bitnet.ui.state import Alert, State
+from bitnet.ui.tokens_view import alternatives
 
 #: At this share of the context length the page says that the end is near.
 NEARLY_FULL = 0.85
@@ -22,6 +23,7 @@ def view(state: State) -> View:
         *_header(state),
         *_loading(state),
         *_conversation(state),
+        *_alternatives(state),
         *_composer(state),
         *chats(state),
         *models(state),
@@ -110,6 +112,12 @@ def _handover(state: State) -> str:
     if state.model is None or before in ("", state.model.title):
         return ""
     return f"Answered by {before}; {state.model.title} will continue."
+
+
+def _alternatives(state: State) -> View:
+    tokens = state.tokens
+    name = entry_id(state.chat, state.chat.entry(tokens.entry)) if tokens else ""
+    return alternatives(name, tokens)
 
 
 def _offer(state: State) -> View:

@@ -230,3 +230,42 @@ def test_another_number_of_cores_while_a_model_loads_is_for_that_model(
     monkeypatch.setattr("bitnet.load", recorded)
     asyncio.run(run())
     assert arrived == [(str(tiny_tales), 2), (str(seeded), 3)]
+
+
+def test_a_question_ends_the_scoring_of_tokens_and_is_answered(tiny_tales: Path) -> None:
+    async def run() -> Sheet:
+        sheet = await open_page(model=tiny_tales, temperature=0)
+        sheet.forget()
+        sheet.page.receive(1, "send", {"text": "Tell me a short story about a fox named Pip."}, [])
+        await sheet.wait_for(READY)
+        sheet.forget()
+        sheet.page.receive(2, "tokens", {"entry": "1"}, [])
+        await sheet.wait_for("-token-0")
+        sheet.forget()
+        sheet.page.receive(3, "send", {"text": "What is 8 plus 6?"}, [])
+        await sheet.wait_for(READY)
+        return sheet
+
+    sheet = asyncio.run(run())
+    assert sheet.appended == "8 plus 6 is 14."
+    assert "stopped" not in sheet.text
+    assert '-tokens"]' in sheet.text  # removed
+
+
+def test_tokens_are_shown_once_more_and_left(tiny_tales: Path) -> None:
+    async def run() -> Sheet:
+        sheet = await open_page(model=tiny_tales, temperature=0)
+        sheet.forget()
+        sheet.page.receive(1, "send", {"text": "What is 8 plus 6?"}, [])
+        await sheet.wait_for(READY)
+        for number in range(2, 5):  # on, off before anything is known, on
+            sheet.page.receive(number, "tokens", {"entry": "1"}, [])
+        await sheet.wait_for("-token-5")
+        sheet.page.receive(5, "choose_token", {"place": "1"}, [])
+        await sheet.wait_for('"data-open"')
+        sheet.forget()
+        sheet.page.receive(6, "branch", {"place": "1", "n": "1"}, [])
+        await sheet.wait_for(READY)
+        return sheet
+
+    assert "2 of 2" in asyncio.run(run()).text

@@ -13,6 +13,7 @@ from bitnet.ui.opening import Choice, Report
 from bitnet.ui.settings import Settings
 from bitnet.ui.state import Alert, ModelCard, State
 from bitnet.ui.stored import Shelf, StoredCard
+from bitnet.ui.tokens import Alternative, Piece
 from bitnet.ui.view import view
 
 MODEL = ModelCard(
@@ -254,3 +255,27 @@ def test_an_offer_whose_size_nobody_has_noted_says_when_it_is_known() -> None:
         card = replace(MODEL, size_bytes=size_bytes)
         nodes = shown(states.catalogue_read(State(), (card,)))
         assert nodes["catalogue-tiny-facts"].text == words
+
+
+def test_an_answer_is_shown_as_its_tokens() -> None:
+    chat = Conversation("one").asked("How many?")
+    state = states.tokens_asked(replace(READY, chat=chat.changed(1, text="14.\nYes", busy=False)), 1)
+    for piece in (
+        Piece("14.\n", 0.04, (Alternative(" four", 0.5), Alternative("", 0.1, "<end>"))),
+        Piece("Y", 1),
+    ):
+        state = states.token_came(state, piece)
+    nodes = shown(state)
+    assert nodes["entry-one-1"].attributes["hidden"] == ""
+    assert nodes["entry-one-1-spell"].attributes["aria-pressed"] == "true"
+    token = nodes["entry-one-1-token-0"]
+    assert (token.text, token.attributes["data-shade"]) == ("14.↵", "4")
+    assert token.attributes["aria-label"] == "14., 4.0%"
+    assert nodes["entry-one-1-rest"].text == "es"
+    assert nodes["alternatives"].attributes["data-open"] is None
+    nodes = shown(states.token_chosen(state, 0))
+    assert nodes["alternatives"].attributes["data-open"] == "entry-one-1-token-0"
+    assert nodes["alternative-0-button"].attributes["aria-label"] == "Continue from four, 50%"
+    assert nodes["alternative-0-text"].text == "␣four"
+    assert "alternative-1-button" not in nodes
+    assert nodes["alternative-1-text"].text == "<end>"
