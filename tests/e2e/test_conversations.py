@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,7 @@ def test_an_edited_question_is_answered_and_the_one_before_can_be_had_back(visit
     expect(visitor.articles.first).to_have_text("What is 2 plus 2?")
     assert "4" in visitor.wait_for_answer()
     visitor.log.get_by_role("button", name="Earlier version").first.click()
-    expect(visitor.articles).to_have_count(4)
-    assert visitor.texts()[:3] == [SUM, SUM_ANSWER, "My name is Anna."]
+    expect(visitor.articles).to_have_text([SUM, SUM_ANSWER, "My name is Anna.", re.compile("Anna")])
 
 
 def test_escape_leaves_a_question_as_it_was(visitor: Visitor) -> None:
@@ -114,11 +114,11 @@ def test_conversations_are_listed_opened_and_found(visit: Visit) -> None:
     expect(open_list(visitor)).to_contain_text("Nothing with “nothing like this”.")
     search.fill("")
     chat(visitor, SUM).click()
-    expect(visitor.articles).to_have_count(2)
-    assert visitor.texts() == [SUM, SUM_ANSWER]
+    expect(visitor.articles).to_have_text([SUM, SUM_ANSWER])
     expect(chat(visitor, SUM)).to_have_attribute("aria-current", "true")
     assert "Anna" not in visitor.ask("What is my name?")
     chat(visitor, "My name is Anna.").click()
+    expect(visitor.articles.first).to_have_text("My name is Anna.")
     assert "Anna" in visitor.ask("What is my name?")
 
 
