@@ -3,7 +3,7 @@ CORE_SOURCES := $(addprefix src/,api.cpp arithmetic.cpp attention.cpp byte_alpha
   forward.cpp gguf.cpp json.cpp kernel_check.cpp kv_cache.cpp loader.cpp merges.cpp metadata.cpp model_info.cpp \
   multiply.cpp ops.cpp output.cpp output_screen.cpp pre_tokenizer.cpp quoted.cpp sampler.cpp saved_session.cpp sentence_piece_encoder.cpp session.cpp special_ids.cpp \
   special_tokens.cpp status.cpp tensor_type.cpp ternary_blocks.cpp tokenizer.cpp unicode.cpp unicode_tables.cpp vocabulary.cpp \
-  weights.cpp)
+  weight_counts.cpp weights.cpp)
 
 # Of the native build only: ranks as threads.
 NATIVE_SOURCES := native/ranks.cpp

@@ -20,8 +20,12 @@ import { goToToken, isAtToken, placeBeside } from "./tokens.js";
 
 const SNAPSHOT = "bitnet-tab:conversation";
 const DEVICE = "bitnet-tab:device";
-const TAGS = new Set("article button dd div dt form input li option p span strong textarea".split(" "));
-const ATTRIBUTES = /^(aria-[a-z]+|data-[a-z-]+|class|disabled|hidden|max|name|placeholder|role|tabindex|title|type|value)$/;
+const TAGS = new Set(
+  "article button caption dd details div dt form input li option p pre progress span strong summary table tbody td textarea th thead tr ul".split(" "),
+);
+const PICTURE_TAGS = new Set("line polyline rect svg text".split(" "));
+const ATTRIBUTES =
+  /^(aria-[a-z]+|data-[a-z-]+|class|disabled|hidden|max|name|placeholder|role|scope|tabindex|title|type|value|viewBox|[xy][12]?|width|height|points|text-anchor)$/;
 const END_MARGIN_PX = 48;
 
 const scroller = element("scroller");
@@ -84,14 +88,20 @@ function appendText(target, text) {
   else target.append(text);
 }
 
+/** @param {string} tag @returns {HTMLElement | SVGElement} */
+function make(tag) {
+  if (PICTURE_TAGS.has(tag)) return document.createElementNS("http://www.w3.org/2000/svg", tag);
+  if (!TAGS.has(tag)) throw new Error(`The page makes no element "${tag}".`);
+  return document.createElement(tag);
+}
+
 /** @param {Tree} tree */
 function build(tree) {
-  if (!TAGS.has(tree.tag)) throw new Error(`The page makes no element "${tree.tag}".`);
-  const made = document.createElement(tree.tag);
+  const made = make(tree.tag);
   made.id = tree.id;
   for (const [name, value] of Object.entries(tree.attributes)) setAttribute(made, name, value);
   const isAnswer = tree.tag === "article" && tree.attributes["data-role"] === "assistant";
-  if (isAnswer) answers.set(made, new Answer(made, element("spoken"), atEnd));
+  if (isAnswer) answers.set(made, new Answer(/** @type {HTMLElement} */ (made), element("spoken"), atEnd));
   setText(made, tree.text);
   made.append(...tree.children.map(build));
   return made;

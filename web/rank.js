@@ -8,6 +8,8 @@ import { Exchange } from "./exchange.js";
 /** @typedef {import("./ranks.js").FromRank} FromRank */
 
 const EXCHANGE_FAILED = 9;
+const N_COUNTS = 3; // of 64 bits, as bn_model_count_weights gives them
+const N_MEMORY_PARTS = 6; // likewise, of each rank
 
 class Part {
   /** @type {Map<number, number>} */
@@ -106,6 +108,7 @@ class Part {
     },
     set_head: (screened) => this.core._bn_model_set_head(this.model, screened),
     finish: () => this.core._bn_model_finish(this.model),
+    count_weights: (tensor) => this.core._bn_model_count_weights(this.model, tensor, this.room(2 * N_COUNTS)),
     session_new: (number, nCtx, kv) => {
       const status = this.core._bn_session_new(this.model, nCtx, kv, this.scratch);
       if (status === 0) this.sessions.set(number, this.pointer(this.scratch));
@@ -143,6 +146,7 @@ class Part {
       const address = this.room(2 * k);
       return this.core._bn_session_top(session, k, address, address + 4 * k, this.scratch);
     },
+    memory: (session) => this.core._bn_session_memory(session, this.room(2 * N_MEMORY_PARTS * this.exchange.nRanks)),
   };
 
   /** Memory for n numbers of 32 bits, until the next call. @param {number} n */

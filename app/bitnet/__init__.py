@@ -26,7 +26,17 @@ from bitnet.errors import (
 )
 from bitnet.loading import load
 from bitnet.model import Model
-from bitnet.records import KV_PRECISIONS, PROFILES, Message, ModelInfo, Progress, Sampling, Timings, Token
+from bitnet.records import (
+    KV_PRECISIONS,
+    PROFILES,
+    Message,
+    ModelInfo,
+    Progress,
+    Sampling,
+    Timings,
+    Token,
+    WeightCounts,
+)
 from bitnet.saved_sessions import SavedSession, SavedSessions
 
 __all__ = [
@@ -59,6 +69,7 @@ __all__ = [
     "Timings",
     "Token",
     "Unsupported",
+    "WeightCounts",
     "load",
     "resolve",
 ]

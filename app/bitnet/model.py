@@ -8,12 +8,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from bitnet import engine, saved_state
+from bitnet import engine, inspection, saved_state
 from bitnet.chat import Turn
 from bitnet.errors import BadArgument, NotReady
 from bitnet.generation import Generation
 from bitnet.prompt import check_messages, encode_chat
-from bitnet.records import KV_PRECISIONS, KvPrecision, Message, ModelInfo, Sampling
+from bitnet.records import KV_PRECISIONS, KvPrecision, Message, ModelInfo, Sampling, WeightCounts
 from bitnet.scoring import Scoring
 from bitnet.template import ChatTemplate
 
@@ -231,6 +231,22 @@ class Model:
     async def logits(self, ids: Sequence[int]) -> memoryview[float]:
         """Logits at every position of *ids*: float32, shape ``(len(ids), n_vocab)``, not normalised."""
         return await self.engine.logits(ids)
+
+    def count_weights(self) -> AsyncGenerator[WeightCounts]:
+        """How many weights of each ternary tensor are -1, 0 and +1, in the order of the file.
+
+        The model may go on answering meanwhile.
+
+        Raises:
+            NotReady: The model has been closed.
+        """
+        return inspection.count_weights(self.engine, self.info.raw["tensors"])
+
+    def memory(self) -> list[dict[str, int]]:
+        """What is held in memory, in bytes, of each rank: "weights", the "screen" of the output head,
+        "vocabulary", "header" (metadata and tensor table), "kv_cache", and "scratch" for computing.
+        """
+        return inspection.memory(self.engine)
 
     @property
     def state_bytes(self) -> int:

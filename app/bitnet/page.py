@@ -20,6 +20,7 @@ from bitnet.records import Timings
 from bitnet.ui import state as states
 from bitnet.ui.chats import Chats, Texts, new_chat
 from bitnet.ui.conversation_view import edit_field, entry_id
+from bitnet.ui.inspecting import Inspecting
 from bitnet.ui.models import Models
 from bitnet.ui.own_presets import OwnPresets
 from bitnet.ui.patches import Patch, Patches, hand_to_page
@@ -81,6 +82,7 @@ class Page:
         )
         self._spelling = Spelling(self._screen, self._models, self._turns, self._recall)
         models, preferences = self._models, self._preferences
+        inspecting = Inspecting(host, self._screen, models)
         presets = OwnPresets(self._screen, texts, change=preferences.change)
         self._actions: Mapping[str, Callable[[Mapping[str, str], Any], None]] = {
             "send": lambda fields, _: self._ask(fields["text"], ["value", "message", ""]),
@@ -99,6 +101,13 @@ class Page:
             "choose_token": lambda fields, _: self._spelling.choose(int(fields["place"])),
             "leave_token": lambda *_: self._spelling.choose(None),
             "branch": lambda fields, _: self._branch(int(fields["place"]), int(fields["n"])),
+            "inspect": lambda *_: inspecting.begin(),
+            "leave_inspector": lambda *_: inspecting.end(),
+            "search_metadata": lambda fields, _: inspecting.search(fields["text"]),
+            "filter_tensors": lambda fields, _: inspecting.filter(fields["text"]),
+            "sort_tensors": lambda fields, _: inspecting.sort(fields["by"]),
+            "count_weights": lambda *_: inspecting.count(),
+            "export_inspection": lambda *_: inspecting.export(),
             "undo": lambda *_: self._change(states.deletion_undone),
             "new_chat": lambda *_: chats.begin_anew(),
             "open_chat": lambda fields, _: self._lists.begin(lambda: chats.open(fields["name"])),

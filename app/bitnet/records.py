@@ -22,6 +22,25 @@ KV_PRECISIONS: tuple[KvPrecision, ...] = get_args(KvPrecision)
 PROFILES = ("fast", "lean")
 
 
+#: What a rank holds in memory, in the order of bitnet.h.
+MEMORY_PARTS = ("weights", "screen", "vocabulary", "header", "kv_cache", "scratch")
+
+
+@dataclass(frozen=True, slots=True)
+class WeightCounts:
+    """How many weights of a ternary tensor are -1, 0 and +1. *layer* is None outside of layers."""
+
+    tensor: str
+    layer: int | None
+    minus: int
+    zero: int
+    plus: int
+
+    @property
+    def n_weights(self) -> int:
+        return self.minus + self.zero + self.plus
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One entry of a conversation."""

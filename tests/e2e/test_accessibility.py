@@ -61,6 +61,16 @@ def models(visitor: Visitor) -> None:
     visitor.button("Models").click()
 
 
+def inspected(visitor: Visitor) -> None:
+    models(visitor)
+    visitor.button("Inspect").click()
+    dialog = visitor.page.locator("#inspector")
+    dialog.get_by_role("button", name="Count them").click()
+    expect(dialog.locator("#weights-figure")).to_be_visible()
+    for folded in dialog.locator("summary").all():
+        folded.click()
+
+
 def settings(visitor: Visitor) -> None:
     visitor.button("Settings").click()
 
@@ -86,6 +96,7 @@ STATES = (
     tokens,
     alternatives,
     models,
+    inspected,
     settings,
     shortcuts,
     conversations,

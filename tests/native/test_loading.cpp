@@ -225,6 +225,24 @@ const Refusal refusals[] = {
 
 }  // namespace
 
+TEST_CASE("weights are counted once all have arrived, and only ternary ones") {
+  const GgufFile file = SmallModel::file();
+  const Bytes bytes = file.bytes();
+  uint64_t counts[3] = {};
+  Loaded truncated(Bytes(bytes.begin(), bytes.end() - 1));
+  CHECK(bn_model_count_weights(truncated.model, 0, counts) == BN_NOT_READY);
+  Loaded loaded(bytes);
+  REQUIRE(loaded.status == BN_OK);
+  for (size_t i = 0; i < file.tensors.size(); ++i) {
+    const Tensor& tensor = file.tensors[i];
+    const bn_status status = bn_model_count_weights(loaded.model, i, counts);
+    CHECK(status == (tensor.type == 36 ? BN_OK : BN_UNSUPPORTED));
+    if (status == BN_OK) CHECK(counts[0] + counts[1] + counts[2] == tensor.shape[0] * tensor.shape[1]);
+  }
+  CHECK(bn_model_count_weights(loaded.model, file.tensors.size(), counts) == BN_BAD_ARGUMENT);
+  CHECK(bn_model_count_weights(loaded.model, 0, nullptr) == BN_BAD_ARGUMENT);
+}
+
 TEST_CASE("what ranks keep is together the whole of every matrix, and only what they do not keep can be skipped") {
   const Bytes file = SmallModel::file().bytes();
   uint64_t n_bytes_of_all = 0;

@@ -119,6 +119,15 @@ def test_inspect_says_what_a_model_is() -> None:
     assert len(json.loads(output("inspect", "tiny-tales", "--json", "--tensors"))["tensors"]) == 134
 
 
+def test_inspect_counts_the_weights_of_ternary_tensors() -> None:
+    lines = output("inspect", "tiny-tales", "--weights").splitlines()
+    assert sum(line.startswith("  blk.") for line in lines) == 84
+    assert any(line.startswith("types") and "I2_S: 9,439,872 bytes in 84" in line for line in lines)
+    counts = json.loads(output("inspect", "tiny-tales", "--json", "--weights"))["weight_counts"]
+    assert sum(each["minus"] + each["zero"] + each["plus"] for each in counts) == 37_748_736
+    assert counts[0]["layer"] == 0
+
+
 def test_inspect_says_what_the_context_costs() -> None:
     lines = output("inspect", "tiny-tales", "--context", 256).splitlines()
     assert "context       256 of 1,024 positions" in lines

@@ -92,6 +92,21 @@ def test_what_is_said_of_memory_is_that_of_all_ranks(model: bitnet.Model) -> Non
     alone.close()
 
 
+def test_weights_are_counted_over_all_ranks(model: bitnet.Model) -> None:
+    alone = asyncio.run(bitnet.load(SEEDED))
+    assert asyncio.run(collect(model.count_weights())) == asyncio.run(collect(alone.count_weights()))
+    alone.close()
+
+
+def test_each_rank_says_what_it_holds_in_memory(model: bitnet.Model) -> None:
+    ranks = model.memory()
+    assert len(ranks) == 3
+    assert sum(rank["weights"] + rank["screen"] for rank in ranks) == pytest.approx(
+        model.info.weights_bytes, 1e-3
+    )
+    assert sum(rank["kv_cache"] for rank in ranks) == model.info.kv_cache_bytes
+
+
 def test_choosing_tokens_agrees_on_all_ranks(model: bitnet.Model) -> None:
     async def run(of: bitnet.Model) -> list[Any]:
         stream = of.generate(PROMPT, max_tokens=8, temperature=1.0, seed=5, logprobs=True, top=3)

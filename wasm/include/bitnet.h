@@ -28,7 +28,7 @@ extern "C" {
 #define BN_API __attribute__((visibility("default"), used))
 
 /* Grows by one whenever a signature below changes or is added; a caller checks it once after opening the library. */
-#define BN_ABI_VERSION 3
+#define BN_ABI_VERSION 4
 
 typedef int32_t bn_status;
 enum {
@@ -134,7 +134,7 @@ BN_API uint64_t bn_model_position(const bn_model* model) BN_NOEXCEPT; /* bytes c
  *   head's copy takes where there is one, see bn_model_set_head; 0 for a head that cannot have one),
  *   tokenizer {model, pre, bos, eos, eot, pad, add_bos, add_eos, end_ids[]}, chat_template (or null),
  *   warnings [sentence], metadata [{key, type, value (of a string its first 4096 bytes)} or {key, type, count}],
- *   tensors [{name, type, shape[] (ne[0] first), offset, n_bytes}]. */
+ *   tensors [{name, type, shape[] (ne[0] first), ternary (it is run as -1, 0 and +1), offset, n_bytes}]. */
 BN_API const char* bn_model_info(const bn_model* model) BN_NOEXCEPT;
 
 /* ---- Tokenizer (stage 1 and later) ------------------------------------------------------------------------- */
@@ -230,6 +230,24 @@ BN_API bn_status bn_session_logprob(bn_session* session, int32_t token, float* l
 BN_API bn_status bn_session_top(bn_session* session, size_t k, int32_t* ids, float* logprobs, size_t* n) BN_NOEXCEPT;
 
 /* ---- Inspection ------------------------------------------------------------------------------------------------- */
+
+/* How many weights of a tensor are -1, 0 and +1, over all ranks; `tensor` is its place among the info's tensors.
+ * Stage 2. The largest takes a few milliseconds. BN_UNSUPPORTED for one that is not ternary. */
+BN_API bn_status bn_model_count_weights(bn_model* model, size_t tensor, uint64_t counts[3]) BN_NOEXCEPT;
+
+/* What a rank holds in memory: BN_MEMORY_HEADER is metadata and tensor table, BN_MEMORY_SCRATCH what a session needs
+ * beside its KV cache. */
+enum {
+  BN_MEMORY_WEIGHTS = 0,
+  BN_MEMORY_SCREEN = 1,
+  BN_MEMORY_VOCABULARY = 2,
+  BN_MEMORY_HEADER = 3,
+  BN_MEMORY_KV_CACHE = 4,
+  BN_MEMORY_SCRATCH = 5,
+  BN_N_MEMORY_PARTS = 6
+};
+/* Bytes of the model and of this session, [n_ranks][BN_N_MEMORY_PARTS]. */
+BN_API bn_status bn_session_memory(bn_session* session, uint64_t* bytes) BN_NOEXCEPT;
 
 /* Called during prefill and decode with every intermediate result, in the order of computation: its name, the
  * layer (-1 outside of layers), the token's place in the call's batch, and n elements of type BN_F32, BN_I8 or

@@ -9,6 +9,7 @@
 #include "loader.h"
 #include "model_info.h"
 #include "session.h"
+#include "weight_counts.h"
 
 using namespace bitnet;
 
@@ -326,6 +327,19 @@ bn_status bn_session_set_tap(bn_session* session, bn_tap_fn tap, void* user) noe
   if (session == nullptr) return BN_BAD_ARGUMENT;
   session->state->set_tap({tap, user});
   return BN_OK;
+}
+
+bn_status bn_model_count_weights(bn_model* model, size_t tensor, uint64_t counts[3]) noexcept {
+  if (model == nullptr || counts == nullptr) return BN_BAD_ARGUMENT;
+  WeightCounts found;
+  const bn_status status = model->report(count_weights(model->model, tensor, found));
+  if (status == BN_OK) std::copy(found.begin(), found.end(), counts);
+  return status;
+}
+
+bn_status bn_session_memory(bn_session* session, uint64_t* bytes) noexcept {
+  if (session == nullptr || bytes == nullptr) return BN_BAD_ARGUMENT;
+  return session->report(session->state->memory(bytes));
 }
 
 bn_status bn_session_run_kernels(bn_session* session, int32_t parts) noexcept {

@@ -23,6 +23,7 @@ class BytePairEncoder final : public Encoder {
                      std::vector<std::string>& warnings);
 
   void encode(std::string_view text, std::vector<int32_t>& ids) const override;
+  uint64_t n_bytes() const noexcept override { return merges_.n_bytes(); }
   std::string_view pre() const noexcept override { return pre_tokenizer_.name; }
   bool adds_bos() const noexcept { return pre_tokenizer_.adds_bos; }  // where the file does not say
 

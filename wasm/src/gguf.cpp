@@ -89,6 +89,12 @@ Status GgufHeader::feed(std::span<const uint8_t> bytes, size_t& used) {
   return {};
 }
 
+uint64_t GgufHeader::n_bytes() const noexcept {
+  uint64_t n = metadata_.n_bytes() + tensors_.capacity() * sizeof(TensorInfo) + by_name_.capacity() * sizeof(uint32_t);
+  for (const TensorInfo& tensor : tensors_) n += tensor.name.capacity();
+  return n;
+}
+
 const TensorInfo* GgufHeader::find(std::string_view name) const noexcept {
   const auto found =
       std::lower_bound(by_name_.begin(), by_name_.end(), name,

@@ -38,6 +38,7 @@ class GgufHeader {
   uint64_t data_end() const noexcept { return data_end_; }  // end of the last tensor
   const Metadata& metadata() const noexcept { return metadata_; }
   void drop_arrays() noexcept { metadata_.drop_arrays(); }
+  uint64_t n_bytes() const noexcept;                                            // that it takes in memory
   const std::vector<TensorInfo>& tensors() const noexcept { return tensors_; }  // in file order of the table
   const TensorInfo* find(std::string_view name) const noexcept;
 

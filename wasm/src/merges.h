@@ -22,6 +22,9 @@ class Merges {
 
   void add(const Merge& merge);  // a pair that is there already keeps its rank
   Join join(const Symbol& left, const Symbol& right) const noexcept;
+  uint64_t n_bytes() const noexcept {  // that they take in memory
+    return merges_.capacity() * sizeof(Merge) + slots_.capacity() * sizeof(uint32_t);
+  }
 
  private:
   size_t slot_of(int32_t left, int32_t right) const noexcept;

@@ -35,6 +35,13 @@ void Metadata::drop_arrays() noexcept {
   }
 }
 
+uint64_t Metadata::n_bytes() const noexcept {
+  uint64_t n = entries_.capacity() * sizeof(Entry);
+  for (const auto& [key, value] : entries_)
+    n += key.capacity() + value.text.capacity() + value.strings.n_bytes() + value.elements.capacity();
+  return n;
+}
+
 const Value* Metadata::find(std::string_view key) const noexcept {
   for (const Entry& entry : entries_)
     if (entry.key == key) return &entry.value;

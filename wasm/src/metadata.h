@@ -43,6 +43,7 @@ class StringTable {
     bytes_.swap(other.bytes_);
     ends_.swap(other.ends_);
   }
+  uint64_t n_bytes() const noexcept { return bytes_.capacity() + ends_.capacity() * sizeof(size_t); }
   void append(std::string_view text) {
     bytes_.append(text);
     ends_.push_back(bytes_.size());
@@ -77,6 +78,7 @@ class Metadata {
   void append(std::string key, Value value) { entries_.push_back({std::move(key), std::move(value)}); }
   // Give back the memory of array elements; their types and counts stay.
   void drop_arrays() noexcept;
+  uint64_t n_bytes() const noexcept;  // that it takes in memory
   bool contains(std::string_view key) const noexcept { return find(key) != nullptr; }
 
   // Null or empty when the key is missing or holds another kind of value.

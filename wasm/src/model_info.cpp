@@ -37,9 +37,11 @@ void write_tensors(JsonWriter& json, const Model& model) {
   for (const auto& part : model.parts)
     for (const TensorInfo& tensor : part->tensors()) {
       json.begin_object().key("name").value(tensor.name);
+      const Matrix* matrix = model.weights.find(tensor.name);
       json.key("type").value(find_tensor_format(tensor.type)->name).key("shape").begin_array();
       for (uint32_t i = 0; i < tensor.n_dims; ++i) json.value(tensor.ne[i]);
-      json.end_array().key("offset").value(tensor.offset).key("n_bytes").value(tensor.n_bytes).end_object();
+      json.end_array().key("ternary").value(matrix != nullptr && matrix->type == TensorType::i2_s);
+      json.key("offset").value(tensor.offset).key("n_bytes").value(tensor.n_bytes).end_object();
     }
   json.end_array();
 }
@@ -60,8 +62,7 @@ uint64_t n_bit_linear(const Weights& weights) {
   uint64_t n = 0;
   const auto count = [&](const Matrix& matrix) { n += matrix.type == TensorType::i2_s; };
   for (const Layer& layer : weights.layers)
-    for (const Matrix* matrix : {&layer.q, &layer.k, &layer.v, &layer.output, &layer.gate, &layer.up, &layer.down})
-      count(*matrix);
+    for (const Matrix* matrix : layer.matrices()) count(*matrix);
   count(weights.output);
   return n;
 }

@@ -26,6 +26,7 @@ class OutputScreen {
   // Room for the rows of a head that suits.
   void plan(Planner& planner, const Matrix& head);
   bool empty() const noexcept { return rows_.empty(); }
+  uint64_t n_bytes() const noexcept { return rows_.size() + scales_.size_bytes() + errors_.size_bytes(); }
 
   // Once the head's numbers are there. `row` is scratch of n_cols floats.
   void fill(const KernelSet& kernels, const Matrix& head, std::span<float> row) noexcept;

@@ -24,6 +24,7 @@ class SentencePieceEncoder final : public Encoder {
                      std::unique_ptr<Encoder>& encoder, std::vector<std::string>& warnings);
 
   void encode(std::string_view text, std::vector<int32_t>& ids) const override;
+  uint64_t n_bytes() const noexcept override { return ranks_.capacity() * sizeof(uint32_t); }
   std::string_view pre() const noexcept override { return ""; }
 
   Join join(const Symbol& left, const Symbol& right) const noexcept;  // a Joiner's rule

@@ -102,6 +102,19 @@ void Session::forget() noexcept {
   has_output_ = has_logits_ = false;
 }
 
+Status Session::memory(uint64_t* bytes) const {
+  uint64_t header = 0;
+  for (const auto& part : model_.parts) header += part->n_bytes();
+  const uint64_t screen = model_.screen.n_bytes();
+  const uint64_t kv_cache = cache_.shape().n_bytes();
+  const uint64_t mine[BN_N_MEMORY_PARTS] = {
+      model_.weights_bytes - screen, screen, model_.tokenizer.n_bytes(), header, kv_cache, n_bytes_ - kv_cache};
+  const Rank rank = model_.rank;
+  std::copy(std::begin(mine), std::end(mine), bytes + rank.index * BN_N_MEMORY_PARTS);
+  return model_.gather_bytes(bytes, 1, rank.count * sizeof mine, rank.index * sizeof mine,
+                             (rank.index + 1) * sizeof mine);
+}
+
 Status Session::prefill(std::span<const int32_t> tokens, bool want_logits) {
   if (!model_.ready) return fail(BN_NOT_READY, "the weights have not arrived completely yet");
   if (tokens.empty()) return fail(BN_BAD_ARGUMENT, "there are no tokens to run");

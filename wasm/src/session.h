@@ -77,7 +77,8 @@ class Session {
   Status top(std::span<int32_t> ids, std::span<float> log_probabilities);
 
   void set_tap(Tap tap) noexcept { tap_ = tap; }
-  Status run_kernels(int32_t parts);  // see bn_session_run_kernels
+  Status run_kernels(int32_t parts);     // see bn_session_run_kernels
+  Status memory(uint64_t* bytes) const;  // see bn_session_memory
 
  private:
   Session(const Model& model, size_t n_positions, KvPrecision precision)

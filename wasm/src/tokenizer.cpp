@@ -125,6 +125,10 @@ void Tokenizer::piece(int32_t id, bool special, std::string& bytes) const {
 
 bool Tokenizer::is_end(int32_t id) const noexcept { return std::binary_search(end_ids().begin(), end_ids().end(), id); }
 const std::vector<int32_t>& Tokenizer::end_ids() const noexcept { return parts_->special_ids.end_ids; }
+uint64_t Tokenizer::n_bytes() const noexcept {
+  return parts_ == nullptr ? 0 : parts_->vocabulary.n_bytes() + parts_->encoder->n_bytes();
+}
+
 size_t Tokenizer::size() const noexcept { return parts_->vocabulary.size(); }
 int32_t Tokenizer::bos() const noexcept { return parts_->special_ids.bos; }
 int32_t Tokenizer::eos() const noexcept { return parts_->special_ids.eos; }

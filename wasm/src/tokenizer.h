@@ -31,7 +31,8 @@ class Tokenizer {
 
   bool is_end(int32_t id) const noexcept;  // ends a generation: by key and by text
   const std::vector<int32_t>& end_ids() const noexcept;
-  size_t size() const noexcept;  // n_vocab
+  size_t size() const noexcept;       // n_vocab
+  uint64_t n_bytes() const noexcept;  // that it takes in memory
 
   // -1 where the model has none.
   int32_t bos() const noexcept;

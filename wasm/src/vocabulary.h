@@ -36,6 +36,9 @@ class Vocabulary {
   // llama.cpp.
   int32_t find(std::string_view bytes) const noexcept;
 
+  uint64_t n_bytes() const noexcept {  // that it takes in memory
+    return bytes_.n_bytes() + types_.capacity() * sizeof(TokenType) + slots_.capacity() * sizeof(Slot);
+  }
   size_t n_duplicates() const noexcept { return n_duplicates_; }  // tokens that `find` cannot give
 
  private:

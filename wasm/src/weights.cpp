@@ -1,5 +1,7 @@
 #include "weights.h"
 
+#include <charconv>
+
 #include "ternary_blocks.h"
 
 namespace bitnet {
@@ -18,6 +20,23 @@ void keep(const TensorInfo& tensor, uint64_t offset, std::span<uint8_t> destinat
 }
 
 }  // namespace
+
+const Matrix* Weights::find(std::string_view tensor) const noexcept {
+  constexpr std::string_view block = "blk.", end = ".weight";
+  if (tensor == "token_embd.weight") return &token_embd;
+  if (tensor == "output.weight") return output.data == token_embd.data ? nullptr : &output;
+  if (!tensor.starts_with(block) || !tensor.ends_with(end)) return nullptr;
+  tensor.remove_prefix(block.size());
+  tensor.remove_suffix(end.size());
+  size_t layer = 0;
+  const char* const last = tensor.data() + tensor.size();
+  const auto [dot, error] = std::from_chars(tensor.data(), last, layer);
+  if (error != std::errc() || dot == last || layer >= layers.size()) return nullptr;
+  const std::string_view name(dot + 1, static_cast<size_t>(last - dot - 1));
+  for (const Matrix* matrix : layers[layer].matrices())
+    if (name == matrix->name) return matrix;
+  return nullptr;
+}
 
 Inventory::Inventory(const Config& config, Rank rank, Weights& weights) : weights_(weights) {
   const size_t n_embd = config.n_embd;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config.h"
@@ -54,6 +56,8 @@ struct Layer {
   Vector attn_norm, attn_sub_norm, ffn_norm, ffn_sub_norm;
   Vector q_norm, k_norm;  // [head_dim]
   Matrix q, k, v, output, gate, up, down;
+
+  std::array<const Matrix*, 7> matrices() const noexcept { return {&q, &k, &v, &output, &gate, &up, &down}; }
 };
 
 struct Weights {
@@ -62,6 +66,9 @@ struct Weights {
   Vector output_norm;
   Vector rope_freqs;  // [n_rot / 2] divisors of the angles
   std::vector<Layer> layers;
+
+  // The matrix that a tensor of the file is run as; null for what is none.
+  const Matrix* find(std::string_view tensor) const noexcept;
 };
 
 // One run of file bytes that is kept.

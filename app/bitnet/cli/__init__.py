@@ -127,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect = command.add_parser("inspect", parents=[shared], help="what a model file holds and will need")
     inspect.add_argument("--json", action="store_true")
     inspect.add_argument("--tensors", action="store_true", help="list every tensor too")
+    inspect.add_argument("--weights", action="store_true", help="count -1, 0 and +1 in every ternary tensor")
     inspect.set_defaults(run=commands.inspect)
 
     pull = command.add_parser("pull", help="fetch a model and keep it; goes on where it was stopped")

@@ -8,16 +8,18 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import bitnet
+from bitnet import inspection
 from bitnet.cli import npy
 from bitnet.cli.meter import Meter
 from bitnet.errors import BadArgument
 from bitnet.formats import FORMATS
 from bitnet.prompt import encode_chat
+from bitnet.records import MEMORY_PARTS
 
 SHOWN_ABOVE_BYTES = 100_000_000  # smaller models are there before a line could be read
 
@@ -126,26 +128,33 @@ def detokenize(options: argparse.Namespace) -> None:
 
 def inspect(options: argparse.Namespace) -> None:
     """Say what a model is, what it needs, and what is odd about it."""
-    model = asyncio.run(open_model(options))
-    info = model.info
+    asyncio.run(_inspect(options))
+
+
+async def _inspect(options: argparse.Namespace) -> None:
+    async with await open_model(options) as model:
+        info, memory = model.info, model.memory()
+        counts = [each async for each in model.count_weights()] if options.weights else []
     warn(info.warnings)
-    model.close()
-    tensors = info.raw["tensors"]
-    bytes_per_1024 = 1024 * model.kv_bytes_per_position
     if options.json:
-        facts = {
-            **{key: value for key, value in info.raw.items() if key != "tensors"},
-            "context_length": info.context_length,
-            "kv": info.kv,
-            "kv_cache_bytes": info.kv_cache_bytes,
-            "kv_bytes_per_1024_positions": bytes_per_1024,
-            "n_tensors": len(tensors),
-            "warnings": info.warnings,
-        }
-        print(json.dumps(facts | {"tensors": tensors} if options.tensors else facts))
+        print(json.dumps(inspection.report(info, memory, counts, with_tensors=options.tensors)))
         return
-    tokenizer = info.raw["tokenizer"]
+    _print_facts(info, memory)
+    if options.tensors:
+        for tensor in info.raw["tensors"]:
+            shape = " x ".join(map(str, tensor["shape"]))
+            print(f"  {tensor['name']:32}{tensor['type']:8}{shape:20}{tensor['n_bytes']:>14,} bytes")
+    for each in counts:
+        shares = (100 * n / each.n_weights for n in (each.minus, each.zero, each.plus))
+        minus, zero, plus = (f"{share:.2f} %" for share in shares)
+        print(f"  {each.tensor:32}-1: {minus:>8}   0: {zero:>8}   +1: {plus:>8}")
+
+
+def _print_facts(info: bitnet.ModelInfo, memory: Sequence[Mapping[str, int]]) -> None:
+    tokenizer, tensors = info.raw["tokenizer"], info.raw["tensors"]
     rules = ", ".join(filter(None, (tokenizer["model"], tokenizer["pre"])))
+    bytes_per_1024 = 1024 * info.raw["kv_bytes_per_position"][info.kv]
+    used = {part.replace("_", " "): sum(rank[part] for rank in memory) for part in MEMORY_PARTS}
     lines = {
         "name": info.name,
         "architecture": info.architecture,
@@ -154,13 +163,13 @@ def inspect(options: argparse.Namespace) -> None:
         "context": f"{info.context_length:,} of {info.n_ctx_train:,} positions",
         "weights": f"{info.weights_bytes:,} bytes",
         "KV cache": f"{info.kv}, {info.kv_cache_bytes:,} bytes; each 1,024 positions take {bytes_per_1024:,}",
+        "memory": ", ".join(f"{part} {n_bytes:,}" for part, n_bytes in used.items()),
         "kernels": info.kernel,
         "tokenizer": f"{rules}, ends with {tokenizer['end_ids']}",
         "tensors": f"{len(tensors)}, of which {info.raw['n_bit_linear']} run as BitLinear",
+        "types": "; ".join(
+            f"{use.type}: {use.n_bytes:,} bytes in {use.n_tensors}" for use in inspection.type_uses(tensors)
+        ),
     }
     for name, value in lines.items():
         print(f"{name:14}{value}")
-    if options.tensors:
-        for tensor in tensors:
-            shape = " x ".join(map(str, tensor["shape"]))
-            print(f"  {tensor['name']:32}{tensor['type']:8}{shape:20}{tensor['n_bytes']:>14,} bytes")

@@ -144,6 +144,9 @@ class Host(Protocol):
     def cores(self) -> Cores:
         """How many ranks a model can have here, each on a core of its own."""
 
+    def heap_bytes(self) -> int | None:
+        """Size of the memory that the core shares with Python, None where a process holds more than that."""
+
     async def start_ranks(self, n_ranks: int, kernel: str | None) -> Ranks:
         """The other ranks of one model of *n_ranks*, 2 or more; whoever takes them closes them.
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import js
+import pyodide_js
 from pyodide.ffi import JsException, JsProxy, to_js
 
 from bitnet.errors import BadArgument, NotFound, Refused
@@ -62,6 +63,9 @@ class BrowserHost:
 
     def cores(self) -> Cores:
         return worker_cores(self._ranks)
+
+    def heap_bytes(self) -> int:
+        return int(pyodide_js._module.HEAPU8.length)
 
     async def start_ranks(self, n_ranks: int, kernel: str | None) -> Ranks:
         return await WorkerRanks.start(self._ranks, n_ranks, self._instructions(), kernel)

@@ -46,6 +46,9 @@ class CPythonHost:
     def cores(self) -> Cores:
         return Cores(most=MOST_RANKS)  # a program may have other plans with this machine: one, unless it asks
 
+    def heap_bytes(self) -> None:
+        return None
+
     async def start_ranks(self, n_ranks: int, kernel: str | None) -> Ranks:
         return ThreadRanks(self.core_name(), n_ranks, kernel)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from bitnet import errors
 
-ABI_VERSION = 3
+ABI_VERSION = 4
 CORE_FOLDER = Path(__file__).resolve().parent.parent / "_core"
 
 LOG_FUNCTION = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
@@ -78,6 +78,8 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bn_session_scored": (c_size_t, (c_void_p,)),
     "bn_session_logprob": (c_int32, (c_void_p, c_int32, POINTER(c_float))),
     "bn_session_top": (c_int32, (c_void_p, c_size_t, POINTER(c_int32), POINTER(c_float), POINTER(c_size_t))),
+    "bn_model_count_weights": (c_int32, (c_void_p, c_size_t, POINTER(c_uint64))),
+    "bn_session_memory": (c_int32, (c_void_p, POINTER(c_uint64))),
     "bn_session_set_tap": (c_int32, (c_void_p, TAP_FUNCTION, c_void_p)),
     "bn_session_run_kernels": (c_int32, (c_void_p, c_int32)),
 }

@@ -254,6 +254,17 @@ class NativeModel:
     def is_end(self, token: int) -> bool:
         return bool(self.calls.bn_model_is_end(self.handle, token))
 
+    def count_weights(self, tensor: int) -> tuple[int, int, int]:
+        """How many weights of a ternary tensor, by its place in ``info()["tensors"]``, are -1, 0 and +1."""
+        counts = (c_uint64 * 3)()
+        self.on_all_ranks(
+            "count_weights",
+            (tensor,),
+            lambda: self.calls.bn_model_count_weights(self.handle, tensor, counts),
+            self.exception,
+        )
+        return counts[0], counts[1], counts[2]
+
     def session_bytes(self, n_ctx: int, kv: KvPrecision) -> int:
         """Memory that a session of *n_ctx* positions takes."""
         return int(self.calls.bn_session_bytes(self.handle, n_ctx, KV_PRECISIONS.index(kv)))

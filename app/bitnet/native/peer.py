@@ -32,6 +32,9 @@ class Peer:
     def finish(self) -> None:
         self._model.finish()
 
+    def count_weights(self, tensor: int) -> None:
+        self._model.count_weights(tensor)
+
     def session_new(self, session: int, n_ctx: int, kv: int) -> None:
         self._sessions[session] = NativeSession(self._model, n_ctx, KV_PRECISIONS[kv])
 
@@ -80,6 +83,9 @@ class Peer:
 
     def top(self, session: int, k: int) -> None:
         self._sessions[session].top(k)
+
+    def memory(self, session: int) -> None:
+        self._sessions[session].memory()
 
     def close(self) -> None:
         for session in self._sessions.values():

@@ -8,14 +8,14 @@ import struct
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from ctypes import byref, c_float, c_int32, c_size_t, c_ubyte, c_void_p
+from ctypes import byref, c_float, c_int32, c_size_t, c_ubyte, c_uint64, c_void_p
 from enum import IntFlag
 from typing import Any, Literal, TypeAlias
 
 from bitnet.errors import BadArgument, BitNetError, NotReady
 from bitnet.native.library import TAP_FUNCTION
 from bitnet.native.model import NativeModel
-from bitnet.records import KV_PRECISIONS, KvPrecision
+from bitnet.records import KV_PRECISIONS, MEMORY_PARTS, KvPrecision
 
 #: Called with an intermediate result: name, layer (-1: none), place in the batch, and a copy of its numbers.
 Receiver: TypeAlias = "Callable[[str, int, int, memoryview[Any]], object]"
@@ -238,6 +238,13 @@ class NativeSession:
             self.calls.bn_session_set_tap(self.handle, TAP_FUNCTION(0), None)
         if failures:
             raise failures[0]
+
+    def memory(self) -> list[list[int]]:
+        """Bytes that the model and this session take, of each rank in the order of ``MEMORY_PARTS``."""
+        n_ranks, n_parts = self.model.n_ranks, len(MEMORY_PARTS)
+        numbers = (c_uint64 * (n_ranks * n_parts))()
+        self._call("memory", lambda: self.calls.bn_session_memory(self.handle, numbers))
+        return [numbers[rank * n_parts : (rank + 1) * n_parts] for rank in range(n_ranks)]
 
     def run_kernels(self, parts: Parts) -> None:
         """Run only kernels of one decoded token, for benchmarks; nothing but the logits changes."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 def size(n_bytes: float) -> str:
-    """Such as "7.5 MB", "480 MB" and "1.19 GB"."""
+    """Such as "36 kB", "7.5 MB", "480 MB" and "1.19 GB"."""
+    if 0 < n_bytes < 95e3:
+        return f"{n_bytes / 1e3:.0f} kB"
     if n_bytes >= 999.5e6:
         return f"{n_bytes / 1e9:.2f} GB"
     return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 99.95e6 else f"{n_bytes / 1e6:.1f} MB"

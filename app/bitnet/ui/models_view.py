@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from bitnet.ui import amounts, memory, sharing
-from bitnet.ui.node import Node, View, button, facts, hidden
+from bitnet.ui.node import Node, View, button, disabled, facts, hidden
 from bitnet.ui.opening import Opening
 from bitnet.ui.state import ModelCard, State
 from bitnet.ui.stored import Shelf, StoredCard
@@ -18,6 +18,7 @@ def models(state: State) -> View:
         cores = sharing.in_use(model.n_ranks, state.settings.ranks, state.cores, model.size_bytes)
     return (
         Node("", "model-facts", children=_facts(state.model, cores, state.remarks)),
+        Node("", "inspect", disabled(model is None)),
         Node("", "room", text=state.shelf.line()),
         Node("", "stored", children=_stored(state.shelf)),
         Node("", "catalogue", children=tuple(_offer(card) for card in state.catalogue)),

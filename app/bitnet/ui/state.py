@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bitnet.ranks import Cores
-from bitnet.records import Message, Progress, Timings
+from bitnet.records import Message, Progress, Timings, WeightCounts
 from bitnet.ui.chat_list import ChatList
 from bitnet.ui.conversation import Conversation, Entry
+from bitnet.ui.inspector import Inspector
 from bitnet.ui.opening import Choice, Opening, Report
 from bitnet.ui.presets import Presets
 from bitnet.ui.settings import Settings
@@ -97,6 +99,8 @@ class State:
     settings: Settings = field(default_factory=Settings)
     defaults: Settings = field(default_factory=Settings)
     presets: Presets = field(default_factory=Presets)
+    #: What is being looked at of the model in use.
+    inspector: Inspector | None = None
     alert: Alert | None = None
     settings_problem: str = ""
     #: Tokens in the KV cache after the last turn.
@@ -150,6 +154,10 @@ def work_failed(state: State, reason: str) -> State:
     return replace(loading_ended(state, Alert(sentence)), answering=False, reading=None)
 
 
+def alerted(state: State, alert: Alert | None) -> State:
+    return replace(state, alert=alert)
+
+
 # ---- Models ----
 
 
@@ -192,12 +200,12 @@ def retrying_in(state: State, seconds: float) -> State:
 
 def model_ready(state: State, model: ModelCard, address: str = "", offer: Offer | None = None) -> State:
     answers = replace(state, model=model, address=address, offer=offer)
-    return replace(answers, opening=None, failed=False, used_tokens=0, tokens=None)
+    return replace(answers, opening=None, failed=False, used_tokens=0, tokens=None, inspector=None)
 
 
 def model_let_go(state: State) -> State:
     """It has made room for the one that is being opened."""
-    return replace(state, model=None, used_tokens=0, tokens=None)
+    return replace(state, model=None, used_tokens=0, tokens=None, inspector=None)
 
 
 def model_changed(state: State, model: ModelCard) -> State:
@@ -333,6 +341,55 @@ def branched(state: State, place: int, n: int) -> State:
         return state
     text = state.tokens.text(place) + state.tokens.pieces[place].alternatives[n].text
     return _answering(state, state.chat.branched(state.tokens.entry, text))
+
+
+# ---- The inspector ----
+
+
+def inspected(state: State, seen: Inspector | None) -> State:
+    """The model in use is looked into; None: no longer."""
+    return replace(state, inspector=seen)
+
+
+def metadata_searched(state: State, text: str) -> State:
+    return _inspecting(state, lambda seen: replace(seen, metadata=replace(seen.metadata, wanted=text)))
+
+
+def tensors_filtered(state: State, text: str) -> State:
+    return _inspecting(state, lambda seen: replace(seen, table=replace(seen.table, wanted=text)))
+
+
+def tensors_sorted(state: State, column: str) -> State:
+    return _inspecting(state, lambda seen: replace(seen, table=seen.table.sorted_by(column)))
+
+
+def counting_began(state: State) -> State:
+    return _inspecting(
+        state, lambda seen: replace(seen, weights=replace(seen.weights, counts=(), counting=True))
+    )
+
+
+def weights_counted(state: State, counts: WeightCounts) -> State:
+    """Those of one more tensor."""
+    return _inspecting(
+        state,
+        lambda seen: replace(seen, weights=replace(seen.weights, counts=(*seen.weights.counts, counts))),
+    )
+
+
+def counting_ended(state: State) -> State:
+    return _inspecting(
+        state,
+        lambda seen: replace(
+            seen,
+            weights=replace(seen.weights, counting=False),
+            table=seen.table.with_counts(seen.weights.counts),
+        ),
+    )
+
+
+def _inspecting(state: State, change: Callable[[Inspector], Inspector]) -> State:
+    return replace(state, inspector=change(state.inspector)) if state.inspector else state
 
 
 # ---- The conversation ----

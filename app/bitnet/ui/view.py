@@ -7,6 +7,7 @@ from functools import lru_cache
 from bitnet.ui import amounts
 from bitnet.ui.chats_view import chats
 from bitnet.ui.conversation_view import entry_id, messages
+from bitnet.ui.inspector_view import inspector
 from bitnet.ui.models_view import models
 from bitnet.ui.node import Node, View, button, disabled, hidden
 from bitnet.ui.settings_view import settings
@@ -28,6 +29,7 @@ def view(state: State) -> View:
         *chats(state),
         *models(state),
         *settings(state),
+        *inspector(state),
     )
 
 
