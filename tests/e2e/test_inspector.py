@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Visit
-from playwright.sync_api import Locator, expect
+from conftest import Visit, open_context
+from playwright.sync_api import Browser, Locator, expect
 from visitor import Visitor
 
 N_TENSORS, N_LAYERS = 134, 12
@@ -93,3 +93,17 @@ def test_what_is_known_is_handed_out(visit: Visit, browser_name: str, tmp_path: 
     found = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
     assert len(found["weight_counts"]) == 7 * N_LAYERS
     assert len(found["tensors"]) == N_TENSORS
+
+
+def test_two_cores_say_together_what_they_hold(browser: Browser, isolated_site: str) -> None:
+    visitor = Visitor(open_context(browser), isolated_site)
+    visitor.open("/?ranks=2")
+    visitor.wait_until("ready")
+    dialog = open_inspector(visitor)
+    expect(dialog.get_by_text("in all over 2 cores.")).to_be_visible()
+    dialog.get_by_role("button", name="Count them").click()
+    expect(dialog.get_by_role("img", name="Shares of −1, 0 and +1")).to_be_visible()
+    dialog.locator("summary", has_text="By matrix").click()
+    rows = dialog.get_by_role("table", name="By matrix").get_by_role("row")
+    expect(rows.filter(has_text="ffn_down")).to_contain_text("9,437,184")
+    visitor.leave()
