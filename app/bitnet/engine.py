@@ -137,6 +137,14 @@ class Engine:
         self._slice_tokens = MOST_SLICE_TOKENS
         self._user: object = None  # the one piece of work that owns the session
 
+    def second_session(self, n_ctx: int) -> NativeSession:
+        """A session beside that of the conversation, which does not notice it; the caller closes it.
+
+        Raises:
+            OutOfMemory: There is no room for both.
+        """
+        return NativeSession(self.model, n_ctx, self.kv)
+
     def matrices_s(self, n_times: int) -> float:
         """The least time, of so many, that the matrices of the layers take for one token."""
         times = []

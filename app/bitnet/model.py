@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from bitnet import engine, inspection, saved_state
+from bitnet import bench, engine, inspection, saved_state
 from bitnet.chat import Turn
 from bitnet.errors import BadArgument, NotReady
 from bitnet.generation import Generation
@@ -247,6 +247,19 @@ class Model:
         "vocabulary", "header" (metadata and tensor table), "kv_cache", and "scratch" for computing.
         """
         return inspection.memory(self.engine)
+
+    def measure(
+        self,
+        *,
+        contexts: Sequence[int] = bench.CONTEXTS,
+        repeats: int = bench.REPEATS,
+        on_progress: Callable[[int, int], object] = lambda *_: None,
+    ) -> AsyncGenerator[list[bench.Speed]]:
+        """How fast it is here: after each repeat, the speed at every context that fits; see ``bitnet.bench``.
+
+        The KV cache stays as it is.
+        """
+        return bench.measure(self.engine, contexts=contexts, repeats=repeats, on_progress=on_progress)
 
     @property
     def state_bytes(self) -> int:

@@ -18,6 +18,7 @@ from bitnet.errors import BitNetError, ContextFull, NotReady
 from bitnet.host import Host
 from bitnet.records import Timings
 from bitnet.ui import state as states
+from bitnet.ui.benchmarking import Benchmarking
 from bitnet.ui.chats import Chats, Texts, new_chat
 from bitnet.ui.conversation_view import edit_field, entry_id
 from bitnet.ui.inspecting import Inspecting
@@ -83,6 +84,7 @@ class Page:
         self._spelling = Spelling(self._screen, self._models, self._turns, self._recall)
         models, preferences = self._models, self._preferences
         inspecting = Inspecting(host, self._screen, models)
+        benchmarking = Benchmarking(host, self._screen, models, self._turns)
         presets = OwnPresets(self._screen, texts, change=preferences.change)
         self._actions: Mapping[str, Callable[[Mapping[str, str], Any], None]] = {
             "send": lambda fields, _: self._ask(fields["text"], ["value", "message", ""]),
@@ -108,6 +110,11 @@ class Page:
             "sort_tensors": lambda fields, _: inspecting.sort(fields["by"]),
             "count_weights": lambda *_: inspecting.count(),
             "export_inspection": lambda *_: inspecting.export(),
+            "open_benchmark": lambda *_: benchmarking.open(),
+            "leave_benchmark": lambda *_: benchmarking.leave(),
+            "run_benchmark": lambda *_: benchmarking.run(),
+            "stop_benchmark": lambda *_: benchmarking.stop(),
+            "export_benchmark": lambda fields, _: benchmarking.export(fields["kind"]),
             "undo": lambda *_: self._change(states.deletion_undone),
             "new_chat": lambda *_: chats.begin_anew(),
             "open_chat": lambda fields, _: self._lists.begin(lambda: chats.open(fields["name"])),

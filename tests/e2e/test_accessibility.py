@@ -9,7 +9,7 @@ import pytest
 from conftest import PROJECT, Visit
 from playwright.sync_api import expect
 from test_layout import PHONE
-from visitor import Visitor
+from visitor import ANSWER_MS, Visitor
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RUN = """async (tags) => {
@@ -71,6 +71,15 @@ def inspected(visitor: Visitor) -> None:
         folded.click()
 
 
+def benchmarked(visitor: Visitor) -> None:
+    models(visitor)
+    visitor.button("Benchmark").click()
+    dialog = visitor.page.locator("#benchmark")
+    dialog.get_by_role("button", name="Run").click()
+    expect(dialog.get_by_role("button", name="Run again")).to_be_visible(timeout=ANSWER_MS)
+    dialog.locator("summary").click()
+
+
 def settings(visitor: Visitor) -> None:
     visitor.button("Settings").click()
 
@@ -97,6 +106,7 @@ STATES = (
     alternatives,
     models,
     inspected,
+    benchmarked,
     settings,
     shortcuts,
     conversations,

@@ -75,6 +75,7 @@ def test_weights_are_counted_while_an_answer_is_written(visit: Visit) -> None:
     expect(table.get_by_role("row")).to_have_count(N_LAYERS + 1)
     expect(table.get_by_role("row").nth(1)).to_contain_text("3,145,728")
     dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
     visitor.page.keyboard.press("Escape")
     assert visitor.wait_for_answer()
 

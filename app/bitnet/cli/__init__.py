@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import bitnet
+from bitnet.bench import CONTEXTS, REPEATS
 from bitnet.cli import commands, store
 from bitnet.cli.terminal_chat import chat
 from bitnet.errors import BitNetError
@@ -129,6 +130,12 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--tensors", action="store_true", help="list every tensor too")
     inspect.add_argument("--weights", action="store_true", help="count -1, 0 and +1 in every ternary tensor")
     inspect.set_defaults(run=commands.inspect)
+
+    bench = command.add_parser("bench", parents=[shared], help="how fast prompts and answers are here")
+    bench.add_argument("--json", action="store_true", help="every repeat, as one object")
+    bench.add_argument("--contexts", type=_ids, default=CONTEXTS, metavar="128,512", help="(128,512,2048)")
+    bench.add_argument("--repeats", type=int, default=REPEATS, metavar="N", help=f"({REPEATS})")
+    bench.set_defaults(run=commands.bench)
 
     pull = command.add_parser("pull", help="fetch a model and keep it; goes on where it was stopped")
     pull.add_argument("name", metavar="NAME|URL|OWNER/REPO[:FILE]")

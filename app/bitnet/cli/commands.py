@@ -6,10 +6,12 @@ import argparse
 import asyncio
 import dataclasses
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import bitnet
@@ -173,3 +175,25 @@ def _print_facts(info: bitnet.ModelInfo, memory: Sequence[Mapping[str, int]]) ->
     }
     for name, value in lines.items():
         print(f"{name:14}{value}")
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Say how many tokens per second a model reads and writes: medians, with the least and the most."""
+    asyncio.run(_bench(options))
+
+
+async def _bench(options: argparse.Namespace) -> None:
+    async with await open_model(options) as model:
+        measured = model.measure(contexts=options.contexts, repeats=options.repeats)
+        speeds = [each async for each in measured][-1]
+        info = model.info
+    if options.json:
+        facts = {"model": info.name, "kernel": info.kernel, "kv": info.kv, "cores": os.cpu_count()}
+        print(json.dumps({**facts, "speeds": [each.to_json() for each in speeds]}))
+        return
+    for each in speeds:
+        prompt, answer = (
+            f"{median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+            for values in (each.prefill, each.decode)
+        )
+        print(f"{each.context:>6} tokens: prompt {prompt}, answer {answer} tokens/s")

@@ -147,6 +147,9 @@ class Host(Protocol):
     def heap_bytes(self) -> int | None:
         """Size of the memory that the core shares with Python, None where a process holds more than that."""
 
+    def conditions(self) -> dict[str, Any]:
+        """What the speed depends on: "platform", "hardware_threads", and whether the page is "isolated"."""
+
     async def start_ranks(self, n_ranks: int, kernel: str | None) -> Ranks:
         """The other ranks of one model of *n_ranks*, 2 or more; whoever takes them closes them.
 

@@ -67,6 +67,13 @@ class BrowserHost:
     def heap_bytes(self) -> int:
         return int(pyodide_js._module.HEAPU8.length)
 
+    def conditions(self) -> dict[str, Any]:
+        return {
+            "platform": str(js.navigator.userAgent),
+            "hardware_threads": int(js.navigator.hardwareConcurrency),
+            "isolated": bool(getattr(js, "crossOriginIsolated", False)),
+        }
+
     async def start_ranks(self, n_ranks: int, kernel: str | None) -> Ranks:
         return await WorkerRanks.start(self._ranks, n_ranks, self._instructions(), kernel)
 

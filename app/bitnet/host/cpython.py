@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import platform
 import socket
 import urllib.error
 import urllib.request
@@ -48,6 +49,9 @@ class CPythonHost:
 
     def heap_bytes(self) -> None:
         return None
+
+    def conditions(self) -> dict[str, Any]:
+        return {"platform": platform.platform(), "hardware_threads": os.cpu_count(), "isolated": False}
 
     async def start_ranks(self, n_ranks: int, kernel: str | None) -> Ranks:
         return ThreadRanks(self.core_name(), n_ranks, kernel)

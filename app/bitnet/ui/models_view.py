@@ -19,6 +19,7 @@ def models(state: State) -> View:
     return (
         Node("", "model-facts", children=_facts(state.model, cores, state.remarks)),
         Node("", "inspect", disabled(model is None)),
+        Node("", "open-benchmark", disabled(model is None)),
         Node("", "room", text=state.shelf.line()),
         Node("", "stored", children=_stored(state.shelf)),
         Node("", "catalogue", children=tuple(_offer(card) for card in state.catalogue)),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from bitnet.ranks import Cores
 from bitnet.records import Message, Progress, Timings, WeightCounts
+from bitnet.ui.benchmark import Benchmark
 from bitnet.ui.chat_list import ChatList
 from bitnet.ui.conversation import Conversation, Entry
 from bitnet.ui.inspector import Inspector
@@ -101,6 +102,8 @@ class State:
     presets: Presets = field(default_factory=Presets)
     #: What is being looked at of the model in use.
     inspector: Inspector | None = None
+    #: How fast a model was here.
+    benchmark: Benchmark | None = None
     alert: Alert | None = None
     settings_problem: str = ""
     #: Tokens in the KV cache after the last turn.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bitnet.ui import amounts
+from bitnet.ui.benchmark_view import benchmark
 from bitnet.ui.chats_view import chats
 from bitnet.ui.conversation_view import entry_id, messages
 from bitnet.ui.inspector_view import inspector
@@ -30,6 +31,7 @@ def view(state: State) -> View:
         *models(state),
         *settings(state),
         *inspector(state),
+        *benchmark(state),
     )
 
 
