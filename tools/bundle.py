@@ -7,7 +7,7 @@ precache.js                   what the service worker keeps for visits without a
 pyodide/                      Pyodide with its byte-compiled standard library
 hash-wasm/                    SHA-256 for stored files
 idb-keyval/                   texts in IndexedDB, for the conversations
-icons/                        those pictures of Lucide that style.css names
+icons/                        those pictures of Lucide that styles/icons.css names
 markdown-it/, dompurify/      answers as Markdown, and the sanitiser for them
 highlight/, temml/            colours for code, and formulas
 packages/, pyodide-lock.json  what the page loads, byte-compiled
@@ -94,8 +94,8 @@ def licence(package: str) -> Path:
 
 def place_icons() -> None:
     folder = NODE_MODULES / "lucide-static"
-    style = (ROOT / "web/style.css").read_text(encoding="utf-8")
-    for name in sorted(set(re.findall(r'url\("icons/([a-z0-9-]+\.svg)"\)', style))):
+    style = (ROOT / "web/styles/icons.css").read_text(encoding="utf-8")
+    for name in sorted(set(re.findall(r'url\("\.\./icons/([a-z0-9-]+\.svg)"\)', style))):
         place(folder / "icons" / name, "icons", name)
     place(folder / "LICENSE", "icons", "LICENSE")
 
