@@ -15,7 +15,15 @@ from bitnet_cpp import speeds_of_bench, speeds_of_log  # noqa: E402 - found thro
 from columns import Column, merged  # noqa: E402
 from picture import bars  # noqa: E402
 from report import MARKED, PAGE, changes, number, report  # noqa: E402
-from targets import MODEL, RECORDED_READ_GB_PER_S, SIX_BIT_HEAD, TARGETS, Run, Target  # noqa: E402
+from targets import (  # noqa: E402
+    MODEL,
+    RECORDED_G_PRODUCTS_PER_S,
+    RECORDED_READ_GB_PER_S,
+    SIX_BIT_HEAD,
+    TARGETS,
+    Run,
+    Target,
+)
 
 LINE = {"time": "t", "commit": "c", "cpu": "a CPU", "cores": 2, "load_average": 0.5, "version": "1"}
 
@@ -70,9 +78,13 @@ def test_speeds_are_computed_from_the_times_of_one_run() -> None:
     assert number(run.decode, "chromium", MODEL, 4096) == "-"
 
 
-def test_without_bitnet_cpp_the_recorded_figures_are_scaled_by_the_bandwidth() -> None:
-    machine = {("native", None): {"read_one_stream_gb_per_s": 2 * RECORDED_READ_GB_PER_S}}
+def test_without_bitnet_cpp_the_recorded_figures_are_scaled_by_what_binds() -> None:
+    machine = {
+        ("native", None): {"read_one_stream_gb_per_s": 2 * RECORDED_READ_GB_PER_S},
+        ("chromium", None): {"relaxed_dot_g_products_per_s": 3 * RECORDED_G_PRODUCTS_PER_S},
+    }
     assert Run(machine).bitnet_cpp("decode") == pytest.approx(12.8)
+    assert Run(machine).bitnet_cpp("prefill") == pytest.approx(84)
     figures = {"decode_tokens_per_s": 7.0, "prefill_tokens_per_s": 30.0}
     measured = Run(machine | {("bitnet.cpp", model): figures for model in (MODEL, SIX_BIT_HEAD)})
     assert measured.bitnet_cpp("decode") == 7
