@@ -10,9 +10,9 @@ MODEL, SIX_BIT_HEAD, PEERS_MODEL = "bitnet-2b", "bitnet-2b-q6_k", "bitnet-2b-tq2
 EMBEDDED = "tiny-tales"
 
 #: What bitnet.cpp (one thread) gave with BitNet-b1.58-2B-4T on another machine, how fast one thread of that
-#: machine reads its memory, and how many products of bytes it makes in Chromium (the least that was seen, which
-#: favours bitnet.cpp). It stands in where nobody has a bitnet.cpp, scaled by what binds: the bandwidth where each
-#: token reads all weights, the products where they are read once for a whole prompt.
+#: machine reads its memory, and how many products of bytes it makes in Chromium (the least that was seen,
+#: which favours bitnet.cpp). It stands in where nobody has a bitnet.cpp, scaled by what binds: the bandwidth
+#: where each token reads all weights, the products where a whole prompt reads them once.
 RECORDED_TOKENS_PER_S = {"decode": 6.4, "decode, Q6_K head": 9.2, "prefill": 28.0}
 RECORDED_READ_GB_PER_S = 11.7
 RECORDED_G_PRODUCTS_PER_S = 95.0
