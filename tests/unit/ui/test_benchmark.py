@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 from xml.dom import minidom
 
 from bitnet.bench import Speed
@@ -48,9 +49,9 @@ def test_the_picture_is_an_svg_file() -> None:
     assert len(root.getElementsByTagName("polyline")) == 1
 
 
-def test_a_run_can_be_stopped_and_leaves_the_page_ready() -> None:
+def test_a_run_can_be_stopped_and_leaves_the_page_ready(tiny_tales: Path) -> None:
     async def run() -> None:
-        sheet = await open_page()
+        sheet = await open_page(model=tiny_tales)
         for number, event in enumerate(("open_benchmark", "run_benchmark")):
             sheet.page.receive(number, event, {}, [])
         await sheet.wait_for('benchmark-progress", "value"')

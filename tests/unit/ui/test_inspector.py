@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import bitnet
 import pytest
@@ -110,9 +111,9 @@ def test_a_new_model_closes_the_inspector(seeded_model: bitnet.Model) -> None:
     assert states.model_ready(state, READY.model).inspector is None
 
 
-def test_weights_are_counted_when_asked_and_everything_is_handed_out() -> None:
+def test_weights_are_counted_when_asked_and_everything_is_handed_out(tiny_tales: Path) -> None:
     async def look() -> list[object]:
-        sheet = await open_page()
+        sheet = await open_page(model=tiny_tales)
         sheet.page.receive(1, "inspect", {}, [])
         sheet.forget()
         sheet.page.receive(2, "count_weights", {}, [])
@@ -124,7 +125,7 @@ def test_weights_are_counted_when_asked_and_everything_is_handed_out() -> None:
         return found
 
     name, found = asyncio.run(look())
-    assert name == "tiny-tales.json"
+    assert str(name).endswith(".json")
     assert isinstance(found, dict)
     assert len(found["weight_counts"]) == 84
     assert len(found["tensors"]) == 134
