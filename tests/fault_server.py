@@ -8,7 +8,10 @@ request" is the first one for that very address. Options:
     drop=1000,0      the first connection ends after 1,000 bytes of the body, the second before any
     drop=1000,*      each connection ends after 1,000 bytes
     stall=1000       after 1,000 bytes nothing more comes, and the connection stays; the first time only
-    rate=500000      bytes per second
+    rate=500000      bytes per second, of each connection
+    line=500000      bytes per second, of all connections to this address together
+    queue            while one connection to this address is open, others wait
+    most=1           with so many connections to this address, further requests are answered with 429
     norange          a request for a part of the file is answered with all of it
     noaccept         parts are given, but Accept-Ranges does not say so
     length=-5        Content-Length (and the total in Content-Range) says 5 bytes fewer; +5: more
@@ -36,7 +39,10 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -62,6 +68,12 @@ class Request:
         """Where the part begins that was asked for; None if it was the whole file."""
         return int(found[1]) if (found := re.match(r"bytes=(\d+)-", self.headers.get("range", ""))) else None
 
+    @property
+    def end(self) -> int | None:
+        """Where that part ends; None if at the end of the file."""
+        found = re.match(r"bytes=\d+-(\d+)", self.headers.get("range", ""))
+        return int(found[1]) + 1 if found else None
+
 
 @dataclass
 class FaultServer:
@@ -71,6 +83,7 @@ class FaultServer:
         address, other: The origins, such as ``http://127.0.0.1:40123``.
         repositories: "owner/repo" -> file -> bytes.
         requests: All that came.
+        most_open, n_refused: By path, the most connections at the same time, and the answers 429 to more.
     """
 
     files: dict[str, bytes]
@@ -83,6 +96,9 @@ class FaultServer:
 
     def __post_init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.open: Counter[str] = Counter()  # connections that a body goes over, by path
+        self.most_open: Counter[str] = Counter()
+        self.n_refused: Counter[str] = Counter()
         self.lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"faults": self})
         self._servers = [
@@ -112,6 +128,19 @@ class FaultServer:
         with self.lock:
             self.counts[path] += 1
             return self.counts[path]
+
+    @contextmanager
+    def one_more(self, path: str) -> Iterator[int]:
+        """A connection; gives how many there are for *path*, this one included."""
+        with self.lock:
+            self.open[path] += 1
+            self.most_open[path] = max(self.most_open[path], self.open[path])
+            n_open = self.open[path]
+        try:
+            yield n_open
+        finally:
+            with self.lock:
+                self.open[path] -= 1
 
 
 def nth(values: str, n: int) -> str:
@@ -176,7 +205,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._begin(404, cors)
             return
         changed = n >= int(options.get("change", sys.maxsize))
-        self._send(another(data) if changed else data, options, cors, n, changed=changed)
+        with self.faults.one_more(path) as n_open:
+            if n_open > int(options.get("most", sys.maxsize)):
+                self.faults.n_refused[path] += 1
+                self._begin(429, cors)
+            else:
+                while "queue" in options and n_open > 1 and self.faults.open[path] > 1:
+                    self.faults.ended.wait(0.05)
+                self._send(another(data) if changed else data, options, cors, n, changed=changed)
 
     def _send(
         self, data: bytes, options: dict[str, str], cors: dict[str, str], n: int, *, changed: bool
@@ -202,22 +238,26 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             fields["Content-Length"] = str(end - begin + stated - len(data))
         self._begin(status, fields)
         if self.command == "GET":
-            self._body(data[begin:end], options, n)
+            self._body(memoryview(data)[begin:end], options, n)
 
-    def _body(self, data: bytes, options: dict[str, str], n: int) -> None:
+    def _body(self, data: memoryview, options: dict[str, str], n: int) -> None:
         dropped = nth(options.get("drop", ""), n)
         stalls = "stall" in options and n == 1
         end = int(dropped) if dropped else int(options["stall"]) if stalls else len(data)
-        left = memoryview(data)[:end]  # whose slices are no copies
-        rate, clock, n_sent = float(options.get("rate", 0)), time.monotonic(), 0
-        at_once = min(SENT_AT_ONCE_BYTES, max(1, int(rate / 20))) if rate else SENT_AT_ONCE_BYTES
+        left = data[:end]  # slices of a view are no copies
+        path = unquote(urlsplit(self.path).path)
+        rate, line = float(options.get("rate", 0)), float(options.get("line", 0))
+        at_once = (
+            min(SENT_AT_ONCE_BYTES, max(1, int((rate or line) / 20))) if rate or line else SENT_AT_ONCE_BYTES
+        )
+        due = time.monotonic()
         try:
             while left and not self.faults.ended.is_set():
                 part, left = left[:at_once], left[at_once:]
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part) if "chunked" in options else part)
-                n_sent += len(part)
-                if rate:
-                    self.faults.ended.wait(max(0.0, clock + n_sent / rate - time.monotonic()))
+                if rate or line:
+                    due += len(part) * (1 / rate if rate else self.faults.open[path] / line)
+                    self.faults.ended.wait(max(0.0, due - time.monotonic()))
             if stalls:
                 self._wait_for_the_end()
             elif "chunked" in options and not dropped:
@@ -331,8 +371,13 @@ def _options(path: str) -> tuple[dict[str, str], str]:
     return options, name
 
 
+@lru_cache(maxsize=4)
+def _tag(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()
+
+
 def _validator(kind: str, data: bytes, changed: bool) -> dict[str, str]:
-    tag = hashlib.md5(data).hexdigest()
+    tag = _tag(data)
     return {
         "none": {},
         "weak": {"ETag": f'W/"{tag}"'},

@@ -140,6 +140,18 @@ def test_a_download_is_paused_and_goes_on(guest: Visitor, server: FaultServer) -
     assert begins(server)[-1], "it must not begin anew"
 
 
+def test_a_server_that_limits_each_connection_gets_several(
+    guest: Visitor, server: FaultServer, large: bytes
+) -> None:
+    server.files["large.gguf"] = large + bytes(LARGE_BYTES)
+    begin(guest, f"{server.address}/rate={RATE // 4}/large.gguf")
+    guest.wait_until("ready")
+    assert guest.ask("What is 8 plus 6?") == "8 plus 6 is 14."
+    ends = [request.end for request in server.requests if request.end is not None]
+    assert ends[-1] == 2 * LARGE_BYTES
+    assert len(ends) > 10, "most of the file comes in parts"
+
+
 def test_a_lost_connection_is_said_and_the_download_goes_on(guest: Visitor, server: FaultServer) -> None:
     guest.allow("ERR_")
     begin(guest, f"{server.address}/drop={HALF_WAY},0,0/large.gguf")

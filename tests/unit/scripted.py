@@ -19,15 +19,15 @@ URL = "https://example.org/model.gguf"
 class ScriptedBody:
     """Gives *data* from *begin* on in pieces of *sizes*, and breaks off after *n_bytes*."""
 
-    def __init__(self, host: ScriptedHost, begin: int, n_bytes: int | None) -> None:
+    def __init__(self, host: ScriptedHost, begin: int, end: int | None, n_bytes: int | None) -> None:
         self._host, self.begin = host, begin
         self.total_bytes = len(host.data) if host.states_size else None
         self.validator, self.accepts_ranges, self.next_page = host.validator, host.has_ranges, ""
-        self._position, self._left = begin, n_bytes
+        self._position, self._end, self._left = begin, end, n_bytes
 
     async def read_into(self, address: int, capacity: int) -> int:
         host = self._host
-        part = host.data[self._position : self._position + min(capacity, host.next_size())]
+        part = host.data[self._position : self._end][: min(capacity, host.next_size())]
         if self._left is not None:
             if self._left == 0:
                 raise ConnectionBroken(URL, self._position, self.total_bytes)
@@ -47,6 +47,7 @@ class ScriptedHost:
         drops: After how many bytes each connection breaks off; those behind the end of the list do not.
         sizes: Of the pieces, over and over.
         opened: Where each connection began.
+        n_parts: How many of them had an end.
     """
 
     data: bytes
@@ -60,6 +61,7 @@ class ScriptedHost:
     catalogue: Path | str = "models.json"
     opened: list[int] = field(default_factory=list)
     n_sent: int = 0
+    n_parts: int = 0
     _n_pieces: int = 0
 
     def next_size(self) -> int:
@@ -71,14 +73,21 @@ class ScriptedHost:
 
     @asynccontextmanager
     async def open(
-        self, source: Any, *, begin: int = 0, headers: Mapping[str, str] | None = None
+        self,
+        source: Any,
+        *,
+        begin: int = 0,
+        end: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[ScriptedBody]:
         n = len(self.opened)
         begin = begin if self.has_ranges else 0
         self.opened.append(begin)
         if begin and begin >= len(self.data):
             raise RangeRefused(source, begin)
-        yield ScriptedBody(self, begin, self.drops[n] if n < len(self.drops) else None)
+        if end is not None:
+            self.n_parts += 1
+        yield ScriptedBody(self, begin, end, self.drops[n] if n < len(self.drops) else None)
 
     async def size_of(self, source: Any, *, headers: Mapping[str, str] | None = None) -> int | None:
         return len(self.data) if self.states_size else None

@@ -7,6 +7,7 @@ from contextlib import aclosing, suppress
 
 import pytest
 from bitnet.delivery import Control, Delivery, Origin, Part, Shelf
+from bitnet.delivery.growth import Plan
 from bitnet.delivery.transfer import Transfer
 from bitnet.errors import DamagedFile, FetchError, StorageFull
 from bitnet.host import File
@@ -24,20 +25,37 @@ sizes = st.lists(st.integers(1, 200), min_size=1, max_size=5)
 drops = st.lists(st.integers(1, 150), max_size=12)
 
 
-def control() -> Control:
-    return Control(pace=0)
+def eager(segment_bytes: int) -> Plan:
+    """Several connections at once, whatever that brings."""
+    return Plan(
+        measure_s=-1,
+        gain=0,
+        rest_s=0,
+        least_left_bytes=0,
+        least_left_s=0,
+        lead_s=0,
+        segment_bytes=segment_bytes,
+        most_segments=3,
+    )
 
 
-async def transferred(host: ScriptedHost, capacity: int) -> bytes:
-    transfer = Transfer(host, URL, headers={}, control=control())
+plans = st.integers(1, 50).map(eager)
+
+
+def control(plan: Plan = Plan()) -> Control:  # noqa: B008 - it is frozen
+    return Control(pace=0, plan=plan)
+
+
+async def transferred(host: ScriptedHost, capacity: int, plan: Plan = Plan()) -> bytes:  # noqa: B008
+    transfer = Transfer(host, URL, headers={}, control=control(plan))
     try:
         return await read_all(transfer, capacity)
     finally:
         await transfer.close()
 
 
-async def loaded(shelf: Shelf, capacity: int) -> bytes:
-    async with shelf.open(ORIGIN, 0, control()) as body:
+async def loaded(shelf: Shelf, capacity: int, plan: Plan = Plan()) -> bytes:  # noqa: B008
+    async with shelf.open(ORIGIN, 0, control(plan)) as body:
         return await read_all(body, capacity)
 
 
@@ -51,6 +69,20 @@ def test_any_chunking_and_any_drops_give_the_same_bytes(
     assert asyncio.run(transferred(host, capacity)) == data
     if states_size:
         assert host.n_sent == len(data), "nothing is sent twice"
+
+
+@given(data=files, drops=drops, sizes=sizes, capacity=st.integers(1, 300), plan=plans)
+def test_over_several_connections_that_break_the_bytes_are_the_same(
+    data: bytes, drops: list[int], sizes: list[int], capacity: int, plan: Plan
+) -> None:
+    host = ScriptedHost(data, drops, sizes)
+    assert asyncio.run(transferred(host, capacity, plan)) == data
+
+
+def test_that_several_connections_are_drawn_at_all() -> None:
+    host = ScriptedHost(bytes(600), sizes=[10])
+    assert asyncio.run(transferred(host, 30, eager(40))) == host.data
+    assert host.n_parts > 5
 
 
 @given(data=files, drop=st.integers(1, 600), sizes=sizes, capacity=st.integers(1, 300))
@@ -70,6 +102,7 @@ def test_without_ranges_the_beginning_comes_again_and_the_bytes_are_the_same(
     capacity=st.integers(1, 300),
     lives=st.lists(st.integers(1, 150), max_size=4),
     has_ranges=st.booleans(),
+    plan=st.just(Plan()) | plans,
 )
 def test_killed_at_any_moment_and_opened_again_it_goes_on(
     data: bytes,
@@ -78,16 +111,17 @@ def test_killed_at_any_moment_and_opened_again_it_goes_on(
     capacity: int,
     lives: list[int],
     has_ranges: bool,
+    plan: Plan,
 ) -> None:
     stored = MemoryFiles()
     for n_steps in lives:
         host = ScriptedHost(data, drops if has_ranges else [], sizes, has_ranges=has_ranges)
         with suppress(Killed):
             mortal = MortalFiles(stored, n_steps)
-            assert asyncio.run(loaded(Shelf(mortal, host, chunk_bytes=CHUNK_BYTES), capacity)) == data
+            assert asyncio.run(loaded(Shelf(mortal, host, chunk_bytes=CHUNK_BYTES), capacity, plan)) == data
     host = ScriptedHost(data, drops if has_ranges else [], sizes, has_ranges=has_ranges)
     shelf = Shelf(stored, host, chunk_bytes=CHUNK_BYTES)
-    assert asyncio.run(loaded(shelf, capacity)) == data
+    assert asyncio.run(loaded(shelf, capacity, plan)) == data
     [model] = asyncio.run(shelf.stored())
     assert model.complete
     n_sent = host.n_sent

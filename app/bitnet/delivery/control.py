@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from bitnet.delivery.growth import Plan
 from bitnet.errors import StorageFull
 from bitnet.records import TransferState
 
@@ -16,12 +17,18 @@ class Control:
         on_change: Called without arguments when *state*, *retry_in_s* or *remark* is another one.
         pace: Factor on all waiting times; tests have less of it.
         silence_s: After so long without a byte a connection counts as broken.
+        plan: When several connections to one server are tried.
     """
 
     def __init__(
-        self, on_change: Callable[[], object] | None = None, *, pace: float = 1.0, silence_s: float = 60.0
+        self,
+        on_change: Callable[[], object] | None = None,
+        *,
+        pace: float = 1.0,
+        silence_s: float = 60.0,
+        plan: Plan = Plan(),  # noqa: B008 - it is frozen
     ) -> None:
-        self.on_change, self.pace, self.silence_s = on_change, pace, silence_s
+        self.on_change, self.pace, self.silence_s, self.plan = on_change, pace, silence_s, plan
         #: What the transfer does now.
         self.state: TransferState = "receiving"
         #: Seconds until it tries again, as they were when it began to wait.

@@ -33,6 +33,7 @@ async def repair_file(
                 headers=headers,
                 control=control,
                 begin=begin,
+                end=min(end, journal.received_bytes),
                 validator=journal.validator,
                 total_bytes=journal.total_bytes,
             )

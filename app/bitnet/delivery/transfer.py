@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TypeVar
 
 from bitnet.delivery.control import Control
+from bitnet.delivery.growth import Growth
+from bitnet.delivery.segments import Segments
 from bitnet.delivery.watchdog import Watchdog
 from bitnet.errors import (
     Blocked,
@@ -33,11 +35,12 @@ Value = TypeVar("Value")
 
 
 class Transfer:
-    """A ``Body`` from *begin* to the end of the file.
+    """A ``Body`` from *begin* to the end of the file, over one connection, or several where they are faster.
 
     Args:
         begin: How much is there already. *validator* and *total_bytes* say of which file that is; "" and
             None where nobody knows.
+        end: Nobody wants what comes behind; None for the end of the file.
         control: What a person does to it, and what it says.
     """
 
@@ -49,11 +52,12 @@ class Transfer:
         headers: Mapping[str, str],
         control: Control,
         begin: int = 0,
+        end: int | None = None,
         validator: str = "",
         total_bytes: int | None = None,
     ) -> None:
         self.position, self.validator, self.total_bytes = begin, validator, total_bytes
-        self._host, self._url, self._headers = host, url, headers
+        self._host, self._url, self._headers, self._end = host, url, headers, end
         self._control = control
         self._connection: AsyncExitStack | None = None
         self._response: Response | None = None
@@ -61,6 +65,8 @@ class Transfer:
         self._n_failed = 0
         self._has_answered = False
         self._watchdog = Watchdog(control.silence_s)
+        self._growth = Growth(control.plan)
+        self._ahead: Segments | None = None
 
     async def open(self) -> None:
         """Connect, so that ``total_bytes`` and ``validator`` are known as far as the server says them.
@@ -71,11 +77,10 @@ class Transfer:
         await self._persist(self._connect)
 
     async def close(self) -> None:
-        """End the connection; ``read_into`` would begin another one."""
+        """End all connections; ``read_into`` would begin another one."""
         self._watchdog.close()
-        connection, self._connection, self._response = self._connection, None, None
-        if connection:
-            await connection.aclose()
+        await self._drop_ahead()
+        await self._disconnect()
 
     async def read_into(self, address: int, capacity: int) -> int:
         """The next bytes; waits, and connects again, as long as there is hope.
@@ -91,6 +96,7 @@ class Transfer:
         n_bytes = await self._persist(lambda: self._read(address, capacity))
         self._n_failed = 0
         self.position += n_bytes
+        self._look_ahead()
         return n_bytes
 
     async def _persist(self, step: Callable[[], Awaitable[Value]]) -> Value:
@@ -173,6 +179,7 @@ class Transfer:
             await connection.aclose()
             raise
         self._connection, self._response = connection, response
+        self._growth.begin()
         return response
 
     def _check(self, response: Response) -> None:
@@ -202,11 +209,64 @@ class Transfer:
             n_bytes -= n_read
 
     async def _read(self, address: int, capacity: int) -> int:
+        if self._ahead:
+            if self._ahead.position == self.position:
+                if n_bytes := await self._read_ahead(self._ahead, address, capacity):
+                    return n_bytes
+            else:
+                capacity = min(capacity, self._ahead.position - self.position)
         response = self._response or await self._connect()
         n_bytes = await response.read_into(address, capacity)
         if n_bytes == 0 and self.total_bytes is not None and self.position < self.total_bytes:
             raise ConnectionBroken(self._url, self.position, self.total_bytes)
+        self._growth.count(n_bytes)
         return n_bytes
+
+    # ---- Several connections ----
+
+    def _look_ahead(self) -> None:
+        """Have as many connections as are worth it; the first one ends where the others have begun."""
+        if self.total_bytes is None:
+            return
+        end = min(self._end or self.total_bytes, self.total_bytes)
+        self._growth.look(end - self.position)
+        n_connections = self._growth.n_connections
+        if n_connections > 1 and self._ahead is None and self._response and self._response.accepts_ranges:
+            plan = self._control.plan
+            begin = self.position + max(plan.segment_bytes, int(plan.lead_s * self._growth.rate))
+            self._ahead = Segments(self._open_part, begin, end, plan=plan, on_bytes=self._growth.count)
+        if self._ahead:
+            is_first_needed = self._connection is not None or n_connections == 1
+            self._ahead.use(n_connections - is_first_needed)
+
+    @asynccontextmanager
+    async def _open_part(self, begin: int, end: int) -> AsyncGenerator[Response]:
+        async with self._host.open(self._url, begin=begin, end=end, headers=self._headers) as response:
+            if response.begin != begin:
+                raise RangeRefused(self._url, begin)
+            self._check(response)
+            yield response
+
+    async def _read_ahead(self, ahead: Segments, address: int, capacity: int) -> int:
+        """The next bytes of what was fetched ahead; 0 if there are none, so that one connection goes on."""
+        if ahead.has_next or self._connection is None:
+            await self._disconnect()
+            if n_bytes := await ahead.read_into(address, capacity):
+                return n_bytes
+        if ahead.has_failed or self._connection:
+            self._growth.refuse()
+        await self._drop_ahead()
+        return 0
+
+    async def _drop_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead:
+            await ahead.close()
+
+    async def _disconnect(self) -> None:
+        connection, self._connection, self._response = self._connection, None, None
+        if connection:
+            await connection.aclose()
 
 
 class _Paused(Exception):

@@ -161,12 +161,18 @@ class Host(Protocol):
         """What *source* means here: a path of the file system, or an absolute URL."""
 
     def open(
-        self, source: Any, *, begin: int = 0, headers: Mapping[str, str] = MappingProxyType({})
+        self,
+        source: Any,
+        *,
+        begin: int = 0,
+        end: int | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> AbstractAsyncContextManager[Response]:
         """Open a URL, or an object of the platform such as a browser's File; leaving the block ends it.
 
         Args:
             begin: Where to begin. A server that does not give parts of a file begins at 0 all the same.
+            end: Where to end, None for the end of the file; only with *begin*. More may come all the same.
             headers: Further fields of the request; they do not follow a redirection to another origin.
         Raises:
             FetchError: NotFound, Refused, RangeRefused, Busy, Blocked, Unreachable; ``read_into`` raises

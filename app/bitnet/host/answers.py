@@ -41,8 +41,13 @@ def failure(url: str, status: int, header: Header, begin: int) -> FetchError | N
     return Refused(url, status)
 
 
-def answer(status: int, header: Header, asked: int) -> Answer:
-    """The facts of a good answer to a request from byte *asked* on.
+def range_field(begin: int, end: int | None) -> dict[str, str]:
+    """The field that asks for the bytes from *begin* on, up to *end*; none for the whole file."""
+    return {"Range": f"bytes={begin}-{'' if end is None else end - 1}"} if begin else {}
+
+
+def answer(status: int, header: Header, asked: int, end: int | None = None) -> Answer:
+    """The facts of a good answer to a request from byte *asked* on, up to *end*.
 
     Other sites may hide Content-Range and ETag from a page, but neither Content-Length nor Last-Modified.
     """
@@ -55,8 +60,8 @@ def answer(status: int, header: Header, asked: int) -> Answer:
         begin = int(stated[1]) if stated else asked
         if stated and stated[2] != "*":
             total = int(stated[2])
-        elif n_bytes is not None:
-            total = begin + n_bytes
+        else:
+            total = begin + n_bytes if n_bytes is not None and end is None else None
     tag = header("etag") or ""
     following = re.search(r'<([^<>]+)>;[^<]*\brel="?next"?', header("link") or "")
     return Answer(

@@ -89,9 +89,16 @@ class BrowserHost:
         return url
 
     def open(
-        self, source: Any, *, begin: int = 0, headers: Mapping[str, str] = MappingProxyType({})
+        self,
+        source: Any,
+        *,
+        begin: int = 0,
+        end: int | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> AbstractAsyncContextManager[Response]:
-        return _open_url(source, begin, headers) if isinstance(source, str) else _open_file(source, begin)
+        if isinstance(source, str):
+            return _open_url(source, begin, end, headers)
+        return _open_file(source, begin, end)
 
     async def size_of(self, source: Any, *, headers: Mapping[str, str] = MappingProxyType({})) -> int | None:
         if not isinstance(source, str):
@@ -115,20 +122,26 @@ class BrowserHost:
 
 
 @asynccontextmanager
-async def _open_url(url: str, begin: int, headers: Mapping[str, str]) -> AsyncGenerator[Response]:
-    fields = {**headers, "Range": f"bytes={begin}-"} if begin else dict(headers)
+async def _open_url(
+    url: str, begin: int, end: int | None, headers: Mapping[str, str]
+) -> AsyncGenerator[Response]:
+    fields = {**headers, **answers.range_field(begin, end)}
+    # A browser's cache lets one request for a URL wait for the end of another one.
+    cache = "default" if end is None else "no-store"
     abort = js.AbortController.new()
     try:
         with blocked.watched_policy() as seen:
             try:
-                response = await js.fetch(url, _object(signal=abort.signal, headers=_object(**fields)))
+                response = await js.fetch(
+                    url, _object(signal=abort.signal, cache=cache, headers=_object(**fields))
+                )
             except JsException as error:
                 raise await blocked.failure(url, error, seen) from None
         if failure := answers.failure(url, response.status, _header(response), begin):
             raise failure
         if not response.body:
             raise Refused(url, response.status)
-        yield StreamBody(response.body, url, answers.answer(response.status, _header(response), begin))
+        yield StreamBody(response.body, url, answers.answer(response.status, _header(response), begin, end))
     finally:
         abort.abort()
 
@@ -138,9 +151,9 @@ def _header(response: Any) -> Callable[[str], str | None]:
 
 
 @asynccontextmanager
-async def _open_file(file: Any, begin: int) -> AsyncGenerator[Response]:
+async def _open_file(file: Any, begin: int, end: int | None) -> AsyncGenerator[Response]:
     facts = answers.Answer(int(file.size), begin, validator="", accepts_ranges=True)
-    body = StreamBody(file.slice(begin).stream() if begin else file.stream(), file.name, facts)
+    body = StreamBody(file.slice(begin, end).stream() if begin else file.stream(), file.name, facts)
     try:
         yield body
     finally:

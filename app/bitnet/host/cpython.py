@@ -61,12 +61,17 @@ class CPythonHost:
 
     @asynccontextmanager
     async def open(
-        self, source: Any, *, begin: int = 0, headers: Mapping[str, str] = MappingProxyType({})
+        self,
+        source: Any,
+        *,
+        begin: int = 0,
+        end: int | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> AsyncGenerator[HttpBody, None]:
-        fields = {**headers, "Range": f"bytes={begin}-"} if begin else headers
+        fields = {**headers, **answers.range_field(begin, end)}
         response = await _ask("GET", _checked(source), fields, begin)
         try:
-            yield HttpBody(source, response, begin)
+            yield HttpBody(source, response, begin, end)
         finally:
             _end(response)
 
@@ -155,8 +160,10 @@ class HttpBody:
 
     MOST_AT_ONCE_BYTES = 1 << 20
 
-    def __init__(self, url: str, response: http.client.HTTPResponse, asked: int) -> None:
-        facts = answers.answer(response.status, response.headers.get, asked)
+    def __init__(
+        self, url: str, response: http.client.HTTPResponse, asked: int, end: int | None = None
+    ) -> None:
+        facts = answers.answer(response.status, response.headers.get, asked, end)
         self.total_bytes, self.begin = facts.total_bytes, facts.begin
         self.validator, self.accepts_ranges = facts.validator, facts.accepts_ranges
         self.next_page = facts.next_page
