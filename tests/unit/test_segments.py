@@ -82,7 +82,7 @@ def test_a_server_that_limits_each_connection_gets_four_and_every_byte_once(serv
     assert most_open(server, url) >= 4
     first, *parts = ranges(server, url)
     assert first == ""
-    begins = [[int(end) for end in part.removeprefix("bytes=").split("-")] for part in parts]
+    begins = sorted([int(end) for end in part.removeprefix("bytes=").split("-")] for part in parts)
     assert all(last + 1 == begin for (_, last), (begin, _) in pairwise(begins))
     assert begins[0][0] < len(DATA) // 3, "most comes over several connections"
     assert begins[-1][1] == len(DATA) - 1
