@@ -8,6 +8,7 @@ request" is the first one for that very address. Options:
     drop=1000,0      the first connection ends after 1,000 bytes of the body, the second before any
     drop=1000,*      each connection ends after 1,000 bytes
     stall=1000       after 1,000 bytes nothing more comes, and the connection stays; the first time only
+    stalls=3         the third connection is the one that stalls
     rate=500000      bytes per second, of each connection
     line=500000      bytes per second, of all connections to this address together
     queue            while one connection to this address is open, others wait
@@ -19,7 +20,7 @@ request" is the first one for that very address. Options:
     change=2         from the second request on it is another file of the same length, with another validator
     validator=none   no ETag and no date; weak: a weak ETag alone; date: Last-Modified alone
     status=503,429   the first two requests are answered so; status=404,*: all of them
-    after=1          with Retry-After
+    after=1          these and those of `most` with Retry-After
     token=secret     401 without "Authorization: Bearer secret"
     redirect         to the other origin; the options after this one are for there
     nocors           other sites may not read it; hide: they may, but no fields beyond the usual ones
@@ -158,6 +159,10 @@ def another(data: bytes) -> bytes:
     return data[:half] + bytes(byte ^ 0xFF for byte in data[half : half + 1000]) + data[half + 1000 :]
 
 
+def retry_after(options: dict[str, str]) -> dict[str, str]:
+    return {"Retry-After": options["after"]} if "after" in options else {}
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     faults: FaultServer
     protocol_version = "HTTP/1.1"
@@ -194,8 +199,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._begin(302, {**cors, "Location": f"{there}/{rest}"})
             return
         if status := nth(options.get("status", ""), n):
-            extra = {"Retry-After": options["after"]} if "after" in options else {}
-            self._begin(int(status), {**cors, **extra})
+            self._begin(int(status), {**cors, **retry_after(options)})
             return
         if "token" in options and self.headers.get("Authorization") != f"Bearer {options['token']}":
             self._begin(401, cors)
@@ -208,7 +212,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         with self.faults.one_more(path) as n_open:
             if n_open > int(options.get("most", sys.maxsize)):
                 self.faults.n_refused[path] += 1
-                self._begin(429, cors)
+                self._begin(429, {**cors, **retry_after(options)})
             else:
                 while "queue" in options and n_open > 1 and self.faults.open[path] > 1:
                     self.faults.ended.wait(0.05)
@@ -242,7 +246,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _body(self, data: memoryview, options: dict[str, str], n: int) -> None:
         dropped = nth(options.get("drop", ""), n)
-        stalls = "stall" in options and n == 1
+        stalls = "stall" in options and n == int(options.get("stalls", 1))
         end = int(dropped) if dropped else int(options["stall"]) if stalls else len(data)
         left = data[:end]  # slices of a view are no copies
         path = unquote(urlsplit(self.path).path)

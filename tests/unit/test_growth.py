@@ -59,6 +59,14 @@ def test_several_that_did_not_work_in_a_trial_are_not_tried_again() -> None:
     assert line.pass_by(100) == [1, 2]
 
 
+def test_a_server_that_wants_a_longer_rest_gets_it() -> None:
+    line = Line([1e6, 2e6, 3e6, 4e6])
+    assert line.pass_by(13) == [1, 2, 4]
+    line.growth.refuse(300)
+    assert line.pass_by(295) == [1]
+    assert line.pass_by(20) == [1, 2, 4]
+
+
 def test_several_that_have_worked_are_tried_again_after_a_rest_or_at_once_after_a_pause() -> None:
     line = Line([1e6, 2e6, 3e6, 4e6])
     assert line.pass_by(13) == [1, 2, 4]

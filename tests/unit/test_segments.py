@@ -124,6 +124,31 @@ def test_a_second_connection_that_never_answers_does_not_hold_up_the_first(serve
     assert len(ranges(server, url)) == 2
 
 
+def test_a_server_that_says_when_to_come_again_is_left_alone_until_then(server: Any, host: Host) -> None:
+    url = f"{server.address}/status={14 * ','}429/after=60/rate={RATE}/model.gguf"
+    assert asyncio.run(fetched(url, host, control(replace(PLAN, rest_s=0)))) == DATA
+    assert ranges(server, url)[-1].endswith("-"), "the rest comes over one connection"
+
+
+def test_without_memory_for_parts_one_connection_goes_on(
+    server: Any, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(n_bytes: int) -> bytearray:
+        raise MemoryError(n_bytes)
+
+    monkeypatch.setattr("bitnet.delivery.segments.bytearray", refuse, raising=False)
+    url = f"{server.address}/rate={2 * RATE}/validator=weak/model.gguf"
+    assert asyncio.run(fetched(url, host)) == DATA
+    assert ranges(server, url) == [""]
+
+
+def test_a_part_that_falls_silent_leaves_one_connection(server: Any, host: Host) -> None:
+    url = f"{server.address}/rate={RATE}/stall=1000/stalls=4/model.gguf"
+    said = Control(pace=0.01, plan=PLAN, silence_s=0.5)
+    assert asyncio.run(fetched(url, host, said)) == DATA
+    assert ranges(server, url)[-1].endswith("-")
+
+
 def test_a_connection_that_breaks_leaves_one_that_goes_on(server: Any, host: Host) -> None:
     whole = f"{PLAN.segment_bytes},"
     url = f"{server.address}/rate={RATE}/drop={len(DATA)},{4 * whole}50000/model.gguf"

@@ -51,11 +51,14 @@ class Growth:
         self._before: tuple[int, float] | None = None  # in a trial: connections and rate without it
         self._measure()
 
-    def refuse(self) -> None:
-        """Several did not work: one goes on; after a while so many may be tried as have worked."""
+    def refuse(self, asked_s: float = 0.0) -> None:
+        """Several did not work: one goes on; after a while so many may be tried as have worked.
+
+        *asked_s* is for how long the server wants to be left alone at least.
+        """
         if self._before:
             self._most = self._before[0]
-        self._rests_until = self._clock() + self._plan.rest_s
+        self._rests_until = self._clock() + max(self._plan.rest_s, asked_s)
         self.begin()
 
     def count(self, n_bytes: int) -> None:

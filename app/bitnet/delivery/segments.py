@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from bitnet.delivery.growth import Plan
-from bitnet.errors import FetchError
+from bitnet.errors import Busy, FetchError
 from bitnet.host import Response
 from bitnet.host.memory import address_of, memory_at
 
@@ -48,8 +48,11 @@ class Segments:
         self._asked = begin  # the first byte that no segment is for
         self._segments: deque[Segment] = deque()
         self._n_connections = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # one for each connection
         self._news = asyncio.Event()
         self._has_failed = False
+        #: So long after now the server wants no more of this, as far as it has said.
+        self.retry_after_s = 0.0
 
     @property
     def has_next(self) -> bool:
@@ -88,37 +91,41 @@ class Segments:
     async def close(self) -> None:
         """End all connections, and drop what has come."""
         self._has_failed = True
-        tasks = [segment.task for segment in self._segments]
         self._segments.clear()
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _n_ready(self, segment: Segment) -> int:
         return segment.begin + segment.n_bytes - self.position
 
     def _ask(self) -> None:
         """Begin as many segments as there may be."""
-        n_open = sum(not segment.task.done() for segment in self._segments)
         while (
             not self._has_failed
             and self._asked < self._end
-            and n_open < self._n_connections
+            and len(self._tasks) < self._n_connections
             and len(self._segments) < self._plan.most_segments
         ):
-            n_bytes = min(self._plan.segment_bytes, self._end - self._asked)
-            self._segments.append(self._begin(self._asked, bytearray(n_bytes)))
-            self._asked += n_bytes
-            n_open += 1
+            try:
+                buffer = bytearray(min(self._plan.segment_bytes, self._end - self._asked))
+            except MemoryError:  # one connection needs none
+                self._has_failed = True
+                return
+            self._segments.append(self._begin(self._asked, buffer))
+            self._asked += len(buffer)
 
     def _begin(self, begin: int, buffer: bytearray) -> Segment:
         async def fetch() -> None:
-            with suppress(FetchError):
+            try:
                 await self._fill(segment)
+            except FetchError as error:
+                self.retry_after_s = (isinstance(error, Busy) and error.retry_after_s) or 0.0
             self._has_failed |= segment.n_bytes < len(buffer)
 
         segment = Segment(begin, buffer, asyncio.create_task(fetch()))
-        segment.task.add_done_callback(lambda _: self._ended())
+        self._tasks.add(segment.task)
+        segment.task.add_done_callback(self._ended)
         return segment
 
     async def _fill(self, segment: Segment) -> None:
@@ -134,6 +141,7 @@ class Segments:
                 self._on_bytes(n_bytes)
                 self._news.set()
 
-    def _ended(self) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         self._ask()
         self._news.set()

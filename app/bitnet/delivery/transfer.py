@@ -136,8 +136,11 @@ class Transfer:
                 task.cancel()
                 await asyncio.wait([task])
         if task.cancelled():
+            is_silent = watchdog is not None and watchdog.has_ended_it
+            if is_silent and self._ahead and self._connection is None:
+                self._growth.refuse()
             await self.close()
-            if watchdog and watchdog.has_ended_it:
+            if is_silent:
                 raise ConnectionBroken(self._url, self.position, self.total_bytes)
             raise _Paused
         return task.result()
@@ -254,7 +257,7 @@ class Transfer:
             if n_bytes := await ahead.read_into(address, capacity):
                 return n_bytes
         if ahead.has_failed or self._connection:
-            self._growth.refuse()
+            self._growth.refuse(ahead.retry_after_s)
         await self._drop_ahead()
         return 0
 
