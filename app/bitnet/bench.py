@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from bitnet.engine import Engine
+from bitnet.engine import MOST_SLICE_TOKENS, Engine
 from bitnet.errors import BadArgument
 
 CONTEXTS = (128, 512, 2048)
 REPEATS = 3
 DECODE_TOKENS = 16
-SLICE_TOKENS = 32  # between two turns of the event loop
 TEXT = (
     "The history of the lighthouse begins long before electricity. Sailors who came home at night needed a "
     "sign that the rocks were near, and so the people of the coast lit fires on the hills. "
@@ -84,7 +83,7 @@ async def measure(
             session.rewind(0)
             for length in lengths:
                 while (position := session.position) < length:
-                    part = ids[position : min(length, position + SLICE_TOKENS)]
+                    part = ids[position : min(length, position + MOST_SLICE_TOKENS)]
                     is_last = position + len(part) == length
                     clock = time.perf_counter()
                     session.prefill(part, want_logits=is_last)

@@ -9,6 +9,7 @@ from pathlib import Path
 import bitnet
 import hypothesis
 import pytest
+from bitnet.host import Host
 
 # A busy machine, or Pyodide, may take its time: slowness is not what these tests are about.
 hypothesis.settings.register_profile(
@@ -25,6 +26,15 @@ def _own_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BITNET_CACHE", str(tmp_path_factory.mktemp("stored")))
         yield
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """CPython's host, with storage of its own."""
+    own: Host = pytest.importorskip("bitnet.host.cpython", reason="no CPython").CPythonHost()
+    folder = pytest.importorskip("bitnet.host.folder", reason="no CPython").Folder
+    own.files = folder(tmp_path / "stored")
+    return own
 
 
 @pytest.fixture(scope="session")

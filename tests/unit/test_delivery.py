@@ -38,8 +38,6 @@ from worlds import needs_sockets
 
 pytestmark = needs_sockets
 FaultServer = pytest.importorskip("fault_server", reason="no sockets here").FaultServer
-CPythonHost = pytest.importorskip("bitnet.host.cpython", reason="no CPython").CPythonHost
-Folder = pytest.importorskip("bitnet.host.folder", reason="no CPython").Folder
 
 SEEDED = Path(__file__).resolve().parents[1] / "golden" / "dev-bitnet158-i2s.gguf"
 DATA = SEEDED.read_bytes()
@@ -56,14 +54,6 @@ def server() -> Iterator[Any]:
         files[f"split-{number:05}-of-00003.gguf"] = part
     with FaultServer(files) as faults:
         yield faults
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Host:
-    """CPython's host, with storage of its own."""
-    own: Host = CPythonHost()
-    own.files = Folder(tmp_path / "stored")
-    return own
 
 
 @pytest.fixture(scope="module")

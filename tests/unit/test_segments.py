@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +20,6 @@ from worlds import needs_sockets
 
 pytestmark = needs_sockets
 FaultServer = pytest.importorskip("fault_server", reason="no sockets here").FaultServer
-CPythonHost = pytest.importorskip("bitnet.host.cpython", reason="no CPython").CPythonHost
-Folder = pytest.importorskip("bitnet.host.folder", reason="no CPython").Folder
 
 DATA = bytes(n * n % 251 for n in range(1_000_000)) * 6
 CHUNK_BYTES = 1 << 18
@@ -43,14 +40,6 @@ RATE = 1_000_000
 def server() -> Iterator[Any]:
     with FaultServer({"model.gguf": DATA}) as faults:
         yield faults
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Host:
-    """CPython's host, with storage of its own."""
-    own: Host = CPythonHost()
-    own.files = Folder(tmp_path / "stored")
-    return own
 
 
 def control(plan: Plan = PLAN) -> Control:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -80,6 +81,14 @@ def _rounded(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 or not value else f"{value:.2g}"
 
 
+def _round_above(value: float) -> float:
+    """The next number that ends an axis well."""
+    if value <= 0:
+        return 1.0
+    unit: float = 10.0 ** math.floor(math.log10(value))
+    return next(step * unit for step in (1, 2, 4, 6, 8, 10) if step * unit >= value)
+
+
 def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
@@ -93,7 +102,7 @@ MOST_STYLES = 4  # of lines, by web/inspector.css
 def lines(name: str, title: str, axis: str, of_groups: Mapping[str, Sequence[Point]]) -> Node:
     """A line for each group through its middles, with what was least and most at each place."""
     places = list(dict.fromkeys(point[0] for points in of_groups.values() for point in points))
-    top = max((point[3] for points in of_groups.values() for point in points), default=1.0) or 1.0
+    top = _round_above(max((point[3] for points in of_groups.values() for point in points), default=0.0))
     step = (WIDTH - LEFT) / max(1, len(places))
     height = LINES_HEIGHT - 2 * TOP - 2 * BOTTOM
 

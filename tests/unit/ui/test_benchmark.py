@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.dom import minidom
 
+import pytest
 from bitnet.bench import Speed
 from bitnet.ui import figures
 from bitnet.ui.benchmark import Benchmark
@@ -39,6 +40,14 @@ def test_numbers_have_their_spread_and_conditions() -> None:
         "Answer, tokens per second, by tokens of context. 1 core: 6.0 at 128, 4.0 at 512"
     )
     assert nodes["benchmark"].attributes == {"data-open": ""}
+
+
+@pytest.mark.parametrize(
+    ("fastest", "ticks"), [(903.4, "0 500 1,000"), (20.0, "0 10 20"), (0.07, "0 0.04 0.08"), (3.0, "0 2 4")]
+)
+def test_an_axis_ends_at_a_round_number(fastest: float, ticks: str) -> None:
+    drawn = picture("decode", (Speed(1, 128, (1.0,), (fastest,)),))
+    assert " ".join(node.text for node in drawn.children if "tick" in node.id) == ticks
 
 
 def test_the_picture_is_an_svg_file() -> None:

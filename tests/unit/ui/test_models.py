@@ -21,7 +21,6 @@ from worlds import needs_sockets
 
 pytestmark = needs_sockets
 FaultServer = pytest.importorskip("fault_server", reason="no sockets here").FaultServer
-CPythonHost = pytest.importorskip("bitnet.host.cpython", reason="no CPython").CPythonHost
 Folder = pytest.importorskip("bitnet.host.folder", reason="no CPython").Folder
 
 ASKS = '["attribute", "review", "data-open", ""]'
@@ -38,14 +37,6 @@ def _large(monkeypatch: pytest.MonkeyPatch) -> None:
 def server(seeded: Path) -> Iterator[Any]:
     with FaultServer({"large.gguf": seeded.read_bytes()}) as faults:
         yield faults
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Host:
-    """CPython's host, with storage of its own."""
-    own: Host = CPythonHost()
-    own.files = Folder(tmp_path / "stored")
-    return own
 
 
 class Visitor:
