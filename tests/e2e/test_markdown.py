@@ -450,6 +450,7 @@ def test_copying_an_answer_gives_its_markdown(visit: Visit) -> None:
     visitor = visit("/")
     have_answered(visitor, RICH)
     visitor.button("Copy answer").click()
+    expect(visitor.button("Copy answer")).to_have_text("Copied")
     visitor.message.press("ControlOrMeta+v")
     expect(visitor.message).to_have_value(RICH.rstrip())
 
