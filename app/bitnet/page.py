@@ -244,6 +244,7 @@ class Page:
         turn = model.chat(
             screen.state.messages(),
             max_tokens=settings.max_tokens,
+            stop=settings.stops,
             continue_final_message=bool(screen.state.answer.text),
             on_prompt=self._reading(time.monotonic()),
             **settings.sampling_options(),

@@ -55,6 +55,25 @@ def test_max_tokens_bounds_an_answer(visitor: Visitor) -> None:
     assert visitor.ask("What is 8 plus 6?") == "8 plus 6 is 14."
 
 
+def test_an_answer_ends_before_a_stop_string(visit: Visit) -> None:
+    visitor = visit("/?temperature=0")
+    visitor.wait_until("ready")
+    visitor.button("Settings").click()
+    change(visitor, "Stop strings", " plus 6 is")
+    change(visitor, "Stop strings", "a" * 101)
+    expect(visitor.alert).to_contain_text("There can be 16 stop strings of up to 100 characters")
+    expect(field(visitor, "Stop strings")).to_have_value(" plus 6 is")
+    visitor.page.keyboard.press("Escape")
+    assert visitor.ask("What is 8 plus 6?") == "8"
+    expect(visitor.log).to_contain_text("ended at a stop string")
+    visitor.page.reload()
+    visitor.wait_until("ready")
+    visitor.button("Settings").click()
+    expect(field(visitor, "Stop strings")).to_have_value(" plus 6 is")
+    visitor.button("Reset").click()
+    expect(field(visitor, "Stop strings")).to_have_value("")
+
+
 def test_a_value_out_of_bounds_is_refused_in_words(visitor: Visitor) -> None:
     visitor.button("Settings").click()
     change(visitor, "Temperature", "9")

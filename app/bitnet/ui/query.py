@@ -28,6 +28,8 @@ def parse_query(text: str) -> Query:
     return Query(
         model=given.get("model", ""),
         kernel=given.get("kernel") or None,
-        fields={name: given[name] for name in (*BOUNDS, *CHOICES, "system", "template") if name in given},
+        fields={
+            name: given[name] for name in (*BOUNDS, *CHOICES, "system", "stop", "template") if name in given
+        },
         remarks=tuple(remarks),
     )

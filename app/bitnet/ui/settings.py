@@ -37,10 +37,11 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "kv": KV_PRECISIONS,
     "profile": PROFILES,
 }
-TEXTS = ("system", *CHOICES, "template", "own_template")
+TEXTS = ("system", "stop", *CHOICES, "template", "own_template")
 OTHERS = ("max_tokens", "context", "ranks", *TEXTS)  # what is no part of the sampling
 OF_THE_MODEL = ("context", "ranks", "kv", "profile", "template", "own_template")
 OF_THE_DEVICE = ("ranks", "kv", "profile")  # what this device keeps for all its tabs
+MOST_STOPS, MOST_STOP_CHARACTERS = 16, 100
 OWN = "own"  # the chat template that the visitor writes; "" is the model's, else a name of bitnet.formats
 
 
@@ -49,6 +50,7 @@ class Settings:
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int = 512
     system: str = ""
+    stop: str = ""
     context: int | None = None
     ranks: int | None = None
     kv: str = "f16"
@@ -61,6 +63,12 @@ class Settings:
         """As ``Model.use_chat_template`` takes it; an own one that is still empty is none."""
         chosen = self.own_template if self.template == OWN else self.template
         return chosen if chosen.strip() else None
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        r"""The stop strings, one of each line; ``\n`` and ``\t`` stand for a line break and a tab."""
+        written = (line.replace(r"\n", "\n").replace(r"\t", "\t") for line in self.stop.splitlines())
+        return tuple(dict.fromkeys(text for text in written if text))
 
     def fields(self) -> dict[str, str]:
         """Every setting as the text that its field shows; see ``MAY_BE_EMPTY``."""
@@ -84,7 +92,15 @@ class Settings:
             raise BadArgument(
                 f"There is no chat template {values['template']!r}: choose one of {', '.join(FORMATS)}."
             )
-        return self._from_values(values)
+        settings = self._from_values(values)
+        if len(settings.stops) > MOST_STOPS or any(
+            len(text) > MOST_STOP_CHARACTERS for text in settings.stops
+        ):
+            raise BadArgument(
+                f"There can be {MOST_STOPS} stop strings of up to {MOST_STOP_CHARACTERS} characters, "
+                "one in each line: those before stay."
+            )
+        return settings
 
     @classmethod
     def of_sampling(cls, fields: Mapping[str, float]) -> Settings:

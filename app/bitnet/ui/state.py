@@ -280,6 +280,8 @@ def answer_cut(state: State, n_characters: int) -> State:
 
 
 def answered(state: State, reason: str, timings: Timings, used_tokens: int) -> State:
+    if reason == "stop" and not state.settings.stops:
+        reason = "end"  # at a string of the chat template, as every answer
     state = _with_answer(state, busy=False, remark=describe(reason, timings))
     alert = state.alert
     if reason == "context" and state.model is not None:
@@ -302,7 +304,12 @@ def turn_failed(state: State, alert: Alert) -> State:
 
 def describe(reason: str, timings: Timings) -> str:
     """The line under an answer."""
-    endings = {"length": "stopped at Max tokens", "cancelled": "stopped", "context": "stopped: context full"}
+    endings = {
+        "length": "stopped at Max tokens",
+        "stop": "ended at a stop string",
+        "cancelled": "stopped",
+        "context": "stopped: context full",
+    }
     parts = [
         f"{timings.decode_tokens_per_s:.1f} tokens/s",
         _count(timings.decode_tokens),

@@ -29,12 +29,26 @@ def test_an_empty_seed_draws_a_new_one() -> None:
         ("seed", "-1", "Seed must be"),
         ("context", "0", "Context length must be a whole number"),
         ("kv", "int4", "kv=int4 has no effect: choose f16 or int8"),
+        ("stop", "a" * 101, "There can be 16 stop strings of up to 100 characters"),
+        ("stop", "\n".join(map(str, range(17))), "those before stay"),
         ("template", "vicuna", "There is no chat template 'vicuna': choose one of chatml"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_in_words(name: str, text: str, words: str) -> None:
     with pytest.raises(BadArgument, match="(?s)" + words.replace("(", r"\(")):
         Settings().with_fields({name: text})
+
+
+def test_stop_strings_are_lines_of_text() -> None:
+    assert Settings().stops == ()
+    stops = Settings().with_fields({"stop": "\nThe end\r\n\\n\\n\nThe end\n a\\tb \n"}).stops
+    assert stops == ("The end", "\n\n", " a\tb ")
+
+
+def test_stop_strings_belong_to_a_conversation() -> None:
+    settings = Settings().with_fields({"stop": "The end"})
+    assert Settings().with_chat(settings).stops == ("The end",)
+    assert Settings.from_json(settings.to_json()) == settings
 
 
 def test_an_empty_context_is_the_usual_one() -> None:

@@ -63,6 +63,13 @@ def test_an_answer_that_was_cut_says_so(reason: str, words: str) -> None:
     assert words in states.answered(answering("Hi"), reason, TIMINGS, 0).answer.remark
 
 
+def test_only_a_stop_string_of_ones_own_is_named() -> None:
+    state = answering("It is.")
+    own = replace(state, settings=Settings().with_fields({"stop": "So"}))
+    assert "stop string" in states.answered(own, "stop", Timings(), 9).answer.remark
+    assert "stop string" not in states.answered(state, "stop", Timings(), 9).answer.remark
+
+
 def test_a_full_context_offers_a_new_chat() -> None:
     alert = states.answered(answering("Hi"), "context", TIMINGS, 64).alert
     assert alert is not None
